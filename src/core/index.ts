@@ -1,0 +1,10 @@
+/**
+ * The vocabulary of the whole server: ids, time, identity, failures, limits. Pure types and total functions; imports
+ * nothing, knows no protocol and no storage.
+ */
+export * from './awaitable.ts';
+export * from './checksum.ts';
+export * from './failure.ts';
+export * from './instant.ts';
+export * from './limits.ts';
+export * from './principal.ts';

@@ -1,0 +1,2 @@
+/** What the server tells the outside about itself: one function per event. The real sink is made by `server/`. */
+export * from './events.ts';
