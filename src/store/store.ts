@@ -34,6 +34,14 @@ export interface ControlRecords {
   readonly policies: PolicyRecords;
   readonly bucketPolicies: BucketPolicyRecords;
   readonly bucketSettings: BucketSettingsRecords;
+  readonly meta: MetaRecords;
+}
+
+/** Small facts about the installation itself, e.g. the sealed probe that proves that the master key is the right one. */
+export interface MetaRecords {
+  get(name: string): Promise<Uint8Array | undefined>;
+  /** Insert or replace. */
+  set(name: string, value: Uint8Array): Promise<void>;
 }
 
 export type ChangeKind =
