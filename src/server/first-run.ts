@@ -1,0 +1,86 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { syncDirectory } from './master-key.ts';
+
+/** What `<data>/bootstrap.json` holds: enough for the command line client and for scripts. */
+export interface BootstrapFile {
+  readonly orgId: string;
+  readonly principal: string;
+  readonly apiToken: string;
+  readonly apiUrl: string;
+  readonly s3Url: string;
+}
+
+/**
+ * The first token exists in clear in one place only, so that place must survive a crash at any moment: the file is
+ * written under a pending name before the database commits, and gets its real name afterwards. At a later start a
+ * pending file whose token works is completed, any other is dropped.
+ */
+export class BootstrapFiles {
+  readonly #path: string;
+  readonly #pending: string;
+  readonly #dir: string;
+
+  constructor(dataDir: string) {
+    this.#dir = dataDir;
+    this.#path = join(dataDir, 'bootstrap.json');
+    this.#pending = join(dataDir, 'bootstrap.json.pending');
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  writePending(file: BootstrapFile): void {
+    const fd = openSync(this.#pending, 'w', 0o600);
+    try {
+      writeSync(fd, `${JSON.stringify(file, null, 2)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    syncDirectory(this.#dir);
+  }
+
+  readPending(): BootstrapFile | undefined {
+    if (!existsSync(this.#pending)) return undefined;
+    try {
+      return JSON.parse(readFileSync(this.#pending, 'utf8')) as BootstrapFile;
+    } catch {
+      return undefined; // torn while being written: the database cannot have committed yet
+    }
+  }
+
+  complete(): void {
+    renameSync(this.#pending, this.#path);
+    syncDirectory(this.#dir);
+  }
+
+  dropPending(): void {
+    if (existsSync(this.#pending)) unlinkSync(this.#pending);
+  }
+}
+
+/** The block that the first start prints: paste it into a shell and the AWS CLI works. */
+export function welcome(file: BootstrapFile, path: string, zone: string): string {
+  return `
+Sallyport is ready for its first user.
+
+  Organization   ${file.orgId}
+  Administrator  ${file.principal}
+  API token      ${file.apiToken}
+                 shown this once; also in ${path} (readable by you alone)
+
+Paste this into a shell, and the AWS CLI and every AWS SDK fetch short-lived keys by themselves:
+
+  export AWS_CONTAINER_CREDENTIALS_FULL_URI=${file.apiUrl}/v1/cwobject/temporary-credentials/api-token
+  export AWS_CONTAINER_AUTHORIZATION_TOKEN="Bearer ${file.apiToken}"
+  export AWS_ENDPOINT_URL_S3=${file.s3Url}
+  export AWS_REGION=${zone}
+
+  aws s3 mb s3://my-first-bucket
+  aws s3 ls
+
+Without the AWS CLI: npx sallyport bucket create my-first-bucket
+`;
+}
