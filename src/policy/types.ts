@@ -9,10 +9,40 @@ export interface OrganizationPolicy {
 
 export interface OrganizationStatement {
   readonly name: string;
-  readonly effect: 'Allow' | 'Deny';
+  readonly effect: Effect;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
   readonly principals: readonly string[];
+}
+
+export type Effect = 'Allow' | 'Deny';
+
+/** A bucket policy as data: contract control-plane 7.6, s3-data-plane 8; the stored text itself is kept elsewhere. */
+export interface BucketPolicy {
+  readonly version: '2012-10-17' | '2008-10-17';
+  readonly id?: string;
+  readonly statements: readonly BucketStatement[];
+}
+
+export interface BucketStatement {
+  readonly sid?: string;
+  readonly effect: Effect;
+  /** `*` or full ARNs, whichever of the `AWS` and `CW` members they came in. Absent = written without; matches nobody. */
+  readonly principals?: readonly string[];
+  readonly actions: readonly string[];
+  /** As written, with `arn:aws:s3:::`. */
+  readonly resources: readonly string[];
+  /** All must hold. */
+  readonly conditions: readonly BucketCondition[];
+}
+
+export interface BucketCondition {
+  /** As written, e.g. `ForAnyValue:StringLikeIfExists`. */
+  readonly operator: string;
+  /** As written, e.g. `aws:SourceIp`. */
+  readonly key: string;
+  /** One of them has to match (for negated operators: none may). */
+  readonly values: readonly string[];
 }
 
 /** What an action is done to. `orgId` is the organization that owns the bucket. */
@@ -23,7 +53,9 @@ export type AccessResource =
 
 /**
  * Facts for policy conditions, made by the server only (threat A-06): asked for by lower-case key name when a statement
- * needs them, so that a request whose policies have no conditions pays nothing. Undefined = the key is absent.
+ * needs them, so that a request whose policies have no conditions pays nothing. Undefined or an empty list = the key is
+ * absent. What follows from the caller (`aws:PrincipalArn`, `cw:PrincipalOrgID`, `iam:<ORG-ID>:groups`) is never asked
+ * for: the decision takes it from the caller itself.
  */
 export type ConditionFacts = (key: string) => string | readonly string[] | undefined;
 
