@@ -1,5 +1,10 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Clock, type Entropy, Failure, type Sealer } from '../core/index.ts';
+import { bootstrap, type Identity } from '../identity/index.ts';
+import type { ControlStore } from '../store/index.ts';
+import type { Events } from '../telemetry/index.ts';
+import type { Config } from './config.ts';
 import { syncDirectory } from './master-key.ts';
 
 /** What `<data>/bootstrap.json` holds: enough for the command line client and for scripts. */
@@ -83,4 +88,52 @@ Paste this into a shell, and the AWS CLI and every AWS SDK fetch short-lived key
 
 Without the AWS CLI: npx sallyport bucket create my-first-bucket
 `;
+}
+
+export interface FirstRunParts {
+  readonly config: Config;
+  readonly dataDir: string;
+  readonly store: ControlStore;
+  readonly sealer: Sealer;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly events: Events;
+  readonly urls: { readonly apiUrl: string; readonly s3Url: string };
+  print(text: string): void;
+}
+
+/** Makes the first organization, administrator, token and policy, once, and shows the token once. */
+export async function firstRun(parts: FirstRunParts): Promise<void> {
+  const { config, store, sealer, clock, entropy, events, urls } = parts;
+  const files = new BootstrapFiles(parts.dataDir);
+  const made = await bootstrap(store, {
+    hasher: sealer,
+    clock,
+    entropy,
+    events,
+    beforeCommit: (first) =>
+      files.writePending({
+        orgId: first.organization.id,
+        principal: first.principalName,
+        apiToken: first.secret,
+        apiUrl: urls.apiUrl,
+        s3Url: urls.s3Url,
+      }),
+  });
+  const pending = files.readPending();
+  if (made === undefined && pending === undefined) return files.dropPending();
+  if (made === undefined && !(await works(parts.identity, pending?.apiToken ?? ''))) return files.dropPending();
+  files.complete();
+  if (pending) parts.print(welcome(pending, files.path, config.DEFAULT_ZONE));
+}
+
+async function works(identity: Identity, token: string): Promise<boolean> {
+  try {
+    await identity.authenticate(token);
+    return true;
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'unauthenticated') return false;
+    throw error;
+  }
 }

@@ -12,6 +12,8 @@ export function loadMasterKey(options: {
   readonly file: string;
   readonly dataDir: string;
   readonly entropy: Entropy;
+  /** False when records exist already: a new key could not open them. */
+  readonly mayCreate: boolean;
 }): KeyObject {
   const file = options.file || join(options.dataDir, 'master.key');
   let text: string;
@@ -20,6 +22,11 @@ export function loadMasterKey(options: {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     if (options.file !== '') throw new Error(`the master key file ${file} does not exist`);
+    if (!options.mayCreate) {
+      throw new Error(
+        `the master key file ${file} is missing, and there are records that only it can open: restore it`,
+      );
+    }
     text = createKeyFile(file, Buffer.from(options.entropy.bytes(32)).toString('hex'));
   }
   const mode = statSync(file).mode & 0o077;
