@@ -4,7 +4,10 @@
  */
 export * from './awaitable.ts';
 export * from './checksum.ts';
+export * from './coalesced-loads.ts';
 export * from './failure.ts';
 export * from './instant.ts';
 export * from './limits.ts';
 export * from './principal.ts';
+export * from './sealing.ts';
+export * from './self-checking.ts';
