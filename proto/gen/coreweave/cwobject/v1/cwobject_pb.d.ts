@@ -187,11 +187,11 @@ export declare type ListAccessKeyInfoRequest = Message<"coreweave.cwobject.v1.Li
   offset: number;
 
   /**
-   * 1 to 1000.
+   * 1 to 1000; absent = 1000.
    *
-   * @generated from field: uint32 limit = 2;
+   * @generated from field: optional uint32 limit = 2;
    */
-  limit: number;
+  limit?: number | undefined;
 
   /**
    * @generated from field: coreweave.cwobject.v1.AccessKeyStatus status = 3;
@@ -553,11 +553,11 @@ export declare type ListBucketInfoRequest = Message<"coreweave.cwobject.v1.ListB
   offset: number;
 
   /**
-   * 1 to 1000.
+   * 1 to 1000; absent = 1000.
    *
-   * @generated from field: uint32 limit = 2;
+   * @generated from field: optional uint32 limit = 2;
    */
-  limit: number;
+  limit?: number | undefined;
 };
 
 /**

@@ -304,9 +304,9 @@ export declare type ListOrganizationsRequest = Message<"sallyport.admin.v1.ListO
   offset: number;
 
   /**
-   * @generated from field: uint32 limit = 2;
+   * @generated from field: optional uint32 limit = 2;
    */
-  limit: number;
+  limit?: number | undefined;
 };
 
 /**
@@ -457,9 +457,9 @@ export declare type ListUsersRequest = Message<"sallyport.admin.v1.ListUsersRequ
   offset: number;
 
   /**
-   * @generated from field: uint32 limit = 2;
+   * @generated from field: optional uint32 limit = 2;
    */
-  limit: number;
+  limit?: number | undefined;
 };
 
 /**
@@ -664,9 +664,9 @@ export declare type ListApiTokensRequest = Message<"sallyport.admin.v1.ListApiTo
   offset: number;
 
   /**
-   * @generated from field: uint32 limit = 4;
+   * @generated from field: optional uint32 limit = 4;
    */
-  limit: number;
+  limit?: number | undefined;
 };
 
 /**
