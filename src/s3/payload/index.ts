@@ -3,7 +3,7 @@
  * checksums, trailers), so that nothing unverified is handed on as whole. It does not store anything and does not decide
  * whether the request itself was signed by the right key (`sigv4/`).
  */
-export { readDocument } from './document.ts';
+export { type DocumentOptions, readDocument } from './document.ts';
 export { storedContentEncoding } from './encoding.ts';
 export { openBody } from './open-body.ts';
 export type { BodyRules, OpenedBody } from './rules.ts';
