@@ -24,10 +24,11 @@ export async function startPostgres(): Promise<TestPostgres> {
   const given = process.env.SALLYPORT_TEST_DATABASE_URL;
   if (given) return { url: given, stop: async () => {} };
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-postgres-'));
-  const owner: Owner = process.getuid?.() === 0 ? UNPRIVILEGED : {};
+  const asRoot = process.getuid?.() === 0;
+  const owner: Owner = asRoot ? UNPRIVILEGED : {};
   try {
-    if (owner.uid !== undefined) await chown(folder, owner.uid, owner.gid);
-    const binaries = await findBinaries(folder, owner.uid !== undefined);
+    if (asRoot) await chown(folder, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
+    const binaries = await findBinaries(folder, asRoot);
     const data = join(folder, 'data');
     await initialize(binaries, data, owner);
     return await serve(binaries, data, folder, owner);

@@ -122,7 +122,7 @@ class Transaction {
     const { verdict, error } = this.#failed ?? { verdict: 'refused', error: thrown };
     await this.#release(verdict === 'lost' ? undefined : 'rollback');
     // `work`'s own refusal goes to the caller as it is, unless the connection had failed before it.
-    if (verdict === 'refused') throw postgresFailure(thrown);
+    if (verdict === 'refused') throw thrown === error && this.#failed ? postgresFailure(error) : thrown;
     return { done: false, error };
   }
 
