@@ -44,10 +44,15 @@ export async function openDoors(parts: DoorParts): Promise<Doors> {
     parts.events.unexpected({ where: `stored organization policy ${record.name} of ${record.orgId}`, error }),
   );
   const s3 = s3Handler(parts, policySets);
-  const s3Door = await listenS3({ address: config.S3_LISTEN, tls, ...s3, malformed: malformedS3Request });
+  const s3Door = await listenS3({ address: config.S3_LISTEN, tls, handler: s3, malformed: malformedS3Request });
   try {
-    const handler = controlHandler(parts, policySets, readiness);
-    const apiDoor = await listenApi({ address: config.API_LISTEN, tls, handler, malformed: malformedControlRequest });
+    const handlers = controlHandler(parts, policySets, readiness);
+    const apiDoor = await listenApi({
+      address: config.API_LISTEN,
+      tls,
+      ...handlers,
+      malformed: malformedControlRequest,
+    });
     return {
       apiUrl: config.PUBLIC_API_URL || urlOf(config.API_LISTEN, apiDoor.port, tls !== undefined),
       s3Url: config.PUBLIC_S3_URL || urlOf(config.S3_LISTEN, s3Door.port, tls !== undefined),

@@ -19,10 +19,7 @@ export interface TlsFiles {
 }
 
 export type Http1Handler = (request: IncomingMessage, response: ServerResponse) => void;
-export type AnyHandler = (
-  request: IncomingMessage | Http2ServerRequest,
-  response: ServerResponse | Http2ServerResponse,
-) => void;
+export type Http2Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
 /** A connection that says nothing for this long is cut (threat P-13); an upload that keeps moving may take hours. */
 const IDLE_MS = 60_000;
@@ -43,18 +40,17 @@ const HTTP1_OPTIONS = {
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0');
 
-/** The S3 door: HTTP/1.1, plain or TLS. `onContinue` is asked before the client sends a body it announced. */
+/** The S3 door: HTTP/1.1, plain or TLS. The handler itself says when a client that asked may send its body. */
 export async function listenS3(options: {
   readonly address: HostPort;
   readonly tls: TlsFiles | undefined;
   readonly handler: Http1Handler;
-  readonly onContinue: Http1Handler;
   readonly malformed: (status: number) => string;
 }): Promise<Listener> {
   const server = options.tls
     ? https.createServer({ ...HTTP1_OPTIONS, ...readTls(options.tls) }, options.handler)
     : http.createServer(HTTP1_OPTIONS, options.handler);
-  server.on('checkContinue', options.onContinue);
+  server.on('checkContinue', options.handler);
   answerMalformed(server, options.malformed);
   server.timeout = IDLE_MS;
   return start(server, options.address, () => server.closeIdleConnections());
@@ -67,27 +63,29 @@ export async function listenS3(options: {
 export async function listenApi(options: {
   readonly address: HostPort;
   readonly tls: TlsFiles | undefined;
-  readonly handler: AnyHandler;
+  readonly http1: Http1Handler;
+  readonly http2: Http2Handler;
   readonly malformed: (status: number) => string;
 }): Promise<Listener> {
   const settings = { maxConcurrentStreams: 250, maxHeaderListSize: HEADER_BYTES_MAX };
   if (options.tls) {
     const secure = http2.createSecureServer(
       { ...readTls(options.tls), ...HTTP1_OPTIONS, allowHTTP1: true, settings, maxSessionMemory: 32 },
-      options.handler as (request: Http2ServerRequest, response: Http2ServerResponse) => void,
+      // With ALPN http/1.1 Node gives this listener the HTTP/1 forms of both arguments.
+      (request, response) => {
+        if (request.httpVersionMajor === 2) options.http2(request, response);
+        else options.http1(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+      },
     );
     secure.setTimeout(IDLE_MS);
     secure.on('clientError', () => {});
     secure.on('sessionError', () => {});
     return start(secure, options.address, closeSessions(secure));
   }
-  const plain1 = http.createServer(HTTP1_OPTIONS, options.handler as Http1Handler);
+  const plain1 = http.createServer(HTTP1_OPTIONS, options.http1);
   plain1.timeout = IDLE_MS;
   answerMalformed(plain1, options.malformed);
-  const plain2 = http2.createServer(
-    { settings, maxSessionMemory: 32 },
-    options.handler as (request: Http2ServerRequest, response: Http2ServerResponse) => void,
-  );
+  const plain2 = http2.createServer({ settings, maxSessionMemory: 32 }, options.http2);
   plain2.setTimeout(IDLE_MS);
   plain2.on('sessionError', () => {});
   const closeHttp2 = closeSessions(plain2);
