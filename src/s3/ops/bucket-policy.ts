@@ -28,7 +28,9 @@ export async function getBucketPolicy(call: S3Call): Promise<Reply> {
 export async function putBucketPolicy(call: S3Call): Promise<Reply> {
   insistOwner(call);
   call.acceptBody();
-  const body = await readDocument(call.request, call.claim, call.verified, POLICY_BYTES_MAX);
+  const body = await readDocument(call.request, call.claim, call.verified, POLICY_BYTES_MAX, {
+    tooLarge: 'MalformedPolicy',
+  });
   try {
     await call.ports.bucketPolicies.put(call.bucket, decodeUtf8(body), call.caller);
   } catch (error) {

@@ -14,7 +14,7 @@ import type { S3Call } from '../call.ts';
 import { unquoted, writeCondition } from '../conditions.ts';
 import { completedDocument, initiatedDocument, partsDocument, uploadsDocument } from '../documents/multipart.ts';
 import { S3Error } from '../errors.ts';
-import { pushChecksum, readAttributes } from '../object-headers.ts';
+import { readAttributes } from '../object-headers.ts';
 import { pageSize, partMarker, requiredPartNumber, uploadIdMarker, urlEncoding } from '../parameters.ts';
 import { type BodyRules, openBody, readDocument } from '../payload/index.ts';
 import { emptyReply, type Reply, xmlReply } from '../respond.ts';
@@ -97,7 +97,9 @@ export async function completeMultipartUpload(call: S3Call): Promise<Reply> {
   const expectedChecksum = objectChecksum(call);
   const expectedSize = objectSize(call);
   call.acceptBody();
-  const body = await readDocument(withoutObjectChecksum(call), call.claim, call.verified, XML_BODY_BYTES_MAX);
+  const body = await readDocument(call.request, call.claim, call.verified, XML_BODY_BYTES_MAX, {
+    checksumOf: 'object',
+  });
   const root = childrenOf(readXml(body, 'CompleteMultipartUpload'), { Part: 'many' });
   if (root.Part.length === 0 || root.Part.length > PART_NUMBER_MAX) {
     throw malformedXml(`CompleteMultipartUpload must name 1 to ${PART_NUMBER_MAX} parts.`);
@@ -138,19 +140,6 @@ function objectChecksum(call: S3Call): StoredChecksum | undefined {
   if (found.length > 1) throw new S3Error('InvalidRequest', 'Expecting a single x-amz-checksum- header.');
   const value = call.header(`x-amz-checksum-${algorithm.toLowerCase()}`) ?? '';
   return { algorithm, type: checksumType(call) ?? (/-\d+$/.test(value) ? 'COMPOSITE' : 'FULL_OBJECT'), value };
-}
-
-function withoutObjectChecksum(call: S3Call): S3Call['request'] {
-  const { request } = call;
-  const isChecksum = (name: string): boolean => name.toLowerCase().startsWith('x-amz-checksum-');
-  if (!Object.keys(request.headers).some(isChecksum)) return request;
-  const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !isChecksum(name)));
-  const rawHeaders: string[] = [];
-  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
-    const name = request.rawHeaders[i] ?? '';
-    if (!isChecksum(name)) rawHeaders.push(name, request.rawHeaders[i + 1] ?? '');
-  }
-  return { ...request, headers, rawHeaders };
 }
 
 function objectSize(call: S3Call): number | undefined {
