@@ -22,7 +22,7 @@ async function generateAll(): Promise<Map<string, string>> {
     execFileSync(join(bin, 'buf'), ['generate'], {
       cwd: work,
       stdio: 'inherit',
-      env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` },
+      env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
     });
     for (const entry of readdirSync(join(work, 'proto', 'gen'), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
