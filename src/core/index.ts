@@ -11,3 +11,4 @@ export * from './limits.ts';
 export * from './principal.ts';
 export * from './sealing.ts';
 export * from './self-checking.ts';
+export * from './tagged-cache.ts';

@@ -55,6 +55,6 @@ export function isWorkingAdmin(user: UserRecord | undefined): boolean {
 }
 
 /** The same words for an unknown id and another organization's (threat K-04). */
-export function noSuch(type: 'user' | 'API access token'): Failure {
-  return new Failure('not-found', `there is no such ${type} in this organization`, { resource: { type, name: '' } });
+export function noSuch(type: 'user' | 'API access token', id: string): Failure {
+  return new Failure('not-found', `there is no such ${type} in this organization`, { resource: { type, name: id } });
 }

@@ -49,7 +49,7 @@ export async function createApiToken(
   const made = makeToken(orgId, input, deps);
   await deps.store.transact(async (records) => {
     const user = await records.users.find(orgId, input.userId);
-    if (user === undefined) throw noSuch('user');
+    if (user === undefined) throw noSuch('user', input.userId);
     if (!user.active) throw new Failure('failed-precondition', 'the user is deactivated: activate it first');
     await records.apiTokens.insert(made.record);
   });
@@ -63,6 +63,6 @@ export async function deleteApiToken(
   actor: string,
   deps: TokensDependencies,
 ): Promise<void> {
-  if (!(await deps.store.apiTokens.remove(orgId, id))) throw noSuch('API access token');
+  if (!(await deps.store.apiTokens.remove(orgId, id))) throw noSuch('API access token', id);
   deps.events.adminChanged({ orgId, actor, subject: 'api-token', id, change: 'deleted' });
 }

@@ -54,7 +54,7 @@ export async function updateUser(
   const checked = checkChange(change);
   const { user, revoked } = await deps.store.transact(async (records) => {
     const before = await records.users.find(orgId, id);
-    if (before === undefined) throw noSuch('user');
+    if (before === undefined) throw noSuch('user', id);
     const after: UserRecord = { ...before, ...checked };
     await guardLastAdmin(records, before, after);
     await records.users.replace(after);
@@ -69,7 +69,7 @@ export async function updateUser(
 export async function deleteUser(orgId: string, id: string, actor: string, deps: UsersDependencies): Promise<void> {
   const { user, revoked } = await deps.store.transact(async (records) => {
     const before = await records.users.find(orgId, id);
-    if (before === undefined) throw noSuch('user');
+    if (before === undefined) throw noSuch('user', id);
     await guardLastAdmin(records, before, undefined);
     await records.apiTokens.removeByUser(orgId, id);
     const ids = await revokeKeys(records, before, deps.clock.now());

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type Awaitable, type Clock, CoalescedLoads, type Sealer } from '../core/index.ts';
+import { type Awaitable, type Clock, CoalescedLoads, type Sealer, TaggedCache } from '../core/index.ts';
 import type { AccessKeyRecord, AccessKeyRecords, ChangeRecord } from '../store/index.ts';
 import { looksLikeAccessKeyId } from './key-id.ts';
 import { openSecret } from './seal.ts';
@@ -38,13 +38,13 @@ export interface KeyCacheOptions {
  */
 export class KeyCache {
   readonly #options: KeyCacheOptions;
-  readonly #known: LRUCache<string, Known>;
+  readonly #known: TaggedCache<Known>;
   readonly #unknown: LRUCache<string, Unknown>;
   readonly #loads = new CoalescedLoads<Known | undefined>();
 
   constructor(options: KeyCacheOptions) {
     this.#options = options;
-    this.#known = new LRUCache({ max: options.cachedKeysMax });
+    this.#known = new TaggedCache(options.cachedKeysMax);
     this.#unknown = new LRUCache({ max: options.unknownIdsMax });
   }
 
@@ -77,9 +77,7 @@ export class KeyCache {
   /** Secrets of expired keys have no business in memory. */
   dropExpired(): void {
     const now = this.#options.clock.now();
-    for (const [id, known] of [...this.#known.entries()]) {
-      if (known.expiresAt <= now) this.#known.delete(id);
-    }
+    this.#known.deleteWhere((known) => known.expiresAt <= now);
   }
 
   #now(known: Known): KeyResolution {
@@ -102,7 +100,7 @@ export class KeyCache {
 
   #keep(id: string, known: Known | undefined): void {
     if (known === undefined) this.#unknown.set(id, { seenAt: this.#options.clock.now() });
-    else this.#known.set(id, known);
+    else this.#known.set(id, known, [ownerTag(known.orgId, known.principalName)]);
   }
 
   #toKnown(record: AccessKeyRecord | undefined): Known | undefined {
@@ -112,13 +110,15 @@ export class KeyCache {
     return { orgId, principalName, expiresAt, resolution };
   }
 
-  /** A walk over the cache: changes of principals are rare, and an index would cost every lookup. */
   #forgetPrincipal(orgId: string, principalName: string): void {
-    this.#loads.invalidateAll();
-    for (const [id, known] of [...this.#known.entries()]) {
-      if (known.orgId === orgId && known.principalName === principalName) this.#known.delete(id);
-    }
+    this.#loads.invalidateAll(); // whose key a running read will find is not known yet
+    this.#known.deleteTagged(ownerTag(orgId, principalName));
   }
+}
+
+/** Organization ids hold no blank, so no two owners share a tag. */
+function ownerTag(orgId: string, principalName: string): string {
+  return `${orgId} ${principalName}`;
 }
 
 function usable(record: AccessKeyRecord, sealer: Sealer): KeyResolution {

@@ -169,9 +169,13 @@ test('K-04 key of another organization: find, list, revoke and suspend answer as
   const failure = async (orgId: string, id: string) => {
     const error = await keys.revoke(orgId, id, 'test').then(
       () => assert.fail('was revoked'),
-      (reason: { code: string; message: string; resource: unknown }) => reason,
+      (reason: { code: string; message: string; resource: { type: string; name: string } }) => reason,
     );
-    return { code: error.code, message: error.message, resource: error.resource };
+    return {
+      code: error.code,
+      message: error.message,
+      resource: { ...error.resource, name: error.resource.name === id },
+    };
   };
   const foreign = await failure(OTHER_ORG, issued.accessKeyId);
   assert.equal(foreign.code, 'not-found');

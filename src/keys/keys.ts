@@ -65,7 +65,7 @@ export function createKeys(dependencies: KeysDependencies): Keys {
       return records.map((record) => toInfo(record, now));
     },
     async revoke(orgId, accessKeyId, actor) {
-      if (!(await store.accessKeys.revoke(orgId, accessKeyId, clock.now()))) throw noSuchKey();
+      if (!(await store.accessKeys.revoke(orgId, accessKeyId, clock.now()))) throw noSuchKey(accessKeyId);
       cache.forgetKey(accessKeyId);
       events.keysRevoked({ orgId, actor, accessKeyIds: [accessKeyId] });
     },
@@ -163,8 +163,8 @@ function stateOf(record: AccessKeyRecord, now: Instant): KeyInfo['state'] {
 }
 
 /** The same words for an unknown key, a revoked one and another organization's (threat K-04). */
-function noSuchKey(): Failure {
+function noSuchKey(accessKeyId: string): Failure {
   return new Failure('not-found', 'there is no such access key in this organization', {
-    resource: { type: 'access key', name: '' },
+    resource: { type: 'access key', name: accessKeyId },
   });
 }

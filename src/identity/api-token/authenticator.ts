@@ -1,5 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import { type Awaitable, type Clock, CoalescedLoads, Failure, type Hasher, principalName } from '../../core/index.ts';
+import {
+  type Awaitable,
+  type Clock,
+  CoalescedLoads,
+  Failure,
+  type Hasher,
+  principalName,
+  TaggedCache,
+} from '../../core/index.ts';
 import type { ApiTokenRecord, ChangeRecord, ControlStore, UserRecord } from '../../store/index.ts';
 import type { Events } from '../../telemetry/index.ts';
 import type { Authenticated } from '../types.ts';
@@ -31,7 +39,7 @@ export interface AuthenticatorDependencies {
 export class Authenticator {
   readonly #deps: AuthenticatorDependencies;
   readonly #lastUsed: LastUsed;
-  readonly #known = new LRUCache<string, Known>({ max: TOKENS_CACHED_MAX });
+  readonly #known = new TaggedCache<Known>(TOKENS_CACHED_MAX);
   readonly #unknown = new LRUCache<string, number>({ max: UNKNOWN_CACHED_MAX });
   readonly #loads = new CoalescedLoads<Known | undefined>();
 
@@ -54,10 +62,7 @@ export class Authenticator {
     // Neither running reads nor unknown tokens can be told apart by id; both are cheap to ask for again.
     this.#loads.invalidateAll();
     this.#unknown.clear();
-    for (const [slot, { authenticated }] of [...this.#known.entries()]) {
-      const id = change.kind === 'user' ? authenticated.user.id : authenticated.tokenId;
-      if (id === change.id) this.#known.delete(slot);
-    }
+    this.#known.deleteTagged(`${change.kind} ${change.id}`);
   }
 
   flush(): Promise<void> {
@@ -77,7 +82,7 @@ export class Authenticator {
       () => this.#read(hash),
       (found) => {
         if (found === undefined) this.#unknown.set(slot, this.#deps.clock.now());
-        else this.#known.set(slot, found);
+        else this.#known.set(slot, found, tagsOf(found));
       },
     );
   }
@@ -124,6 +129,11 @@ function toKnown(token: ApiTokenRecord, user: UserRecord): Known {
     expiresAt: token.expiresAt ?? Number.POSITIVE_INFINITY,
     usedAt: Number.NEGATIVE_INFINITY,
   };
+}
+
+/** A token's own changes and its user's: both ids are unique across organizations. */
+function tagsOf({ authenticated }: Known): readonly string[] {
+  return [`api-token ${authenticated.tokenId}`, `user ${authenticated.user.id}`];
 }
 
 function refused(): Failure {
