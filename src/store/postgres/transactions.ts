@@ -8,7 +8,7 @@ import { executeOn, POSTGRES } from './connection.ts';
 import { postgresFailure, unreachable, type Verdict, verdictOn } from './failures.ts';
 
 const ATTEMPTS_MAX = 8;
-/** After this many, an attempt holds the commit lock from its beginning: nobody can get in between any more. */
+/** After this many, an attempt waits until it is the only transaction: nobody can get in between any more. */
 const OPTIMISTIC_ATTEMPTS = 3;
 const LOOKUP_ATTEMPTS = 20;
 const LOOKUP_PAUSE_MS = 250;
@@ -18,6 +18,8 @@ const LOOKUP_PAUSE_MS = 250;
  * the order of commits, and a reader that has seen number n will never find a smaller one later.
  */
 const COMMIT_LOCK = '7310579611523190';
+/** Advisory lock that every transaction shares, and that one which has failed too often takes for itself. */
+const TURN_LOCK = '7310579611523192';
 
 type Work<T> = (records: ControlRecords) => Promise<T>;
 type Attempt<T> = { readonly done: true; readonly value: T; readonly changes: readonly ChangeRecord[] } | Again;
@@ -73,9 +75,7 @@ class Transaction {
     let value: T;
     let changes: readonly ChangeRecord[];
     try {
-      // A session lock before BEGIN: the snapshot has to be taken after the lock is held.
-      if (this.#alone) await this.#control(`select pg_advisory_lock(${COMMIT_LOCK})`);
-      await this.#control('begin isolation level serializable');
+      await this.#begin();
       value = await work(controlRecords(session));
       if (this.#wrote) marker = await this.#mark();
       changes = await appendChanges(session);
@@ -93,8 +93,15 @@ class Transaction {
     return await this.#noting(executeOn(this.#client)(query));
   };
 
-  async #control(statement: string) {
-    return await this.#noting(this.#client.query(statement));
+  async #begin(): Promise<void> {
+    const begin = 'begin isolation level serializable';
+    if (!this.#alone) {
+      await this.#noting(this.#client.query(`${begin}; select pg_advisory_xact_lock_shared(${TURN_LOCK})`));
+      return;
+    }
+    // A session lock before BEGIN: the snapshot has to be taken after the others are done.
+    await this.#noting(this.#client.query(`select pg_advisory_lock(${TURN_LOCK})`));
+    await this.#noting(this.#client.query(begin));
   }
 
   async #noting<R>(answer: Promise<R>): Promise<R> {
@@ -148,7 +155,7 @@ class Transaction {
     let broken = drop;
     try {
       if (!broken && statement) await this.#client.query(statement);
-      if (!broken && this.#alone) await this.#client.query(`select pg_advisory_unlock(${COMMIT_LOCK})`);
+      if (!broken && this.#alone) await this.#client.query(`select pg_advisory_unlock(${TURN_LOCK})`);
     } catch {
       broken = true;
     }

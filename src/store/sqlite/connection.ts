@@ -3,7 +3,8 @@ import { SqliteAdapter, SqliteQueryCompiler, sql } from 'kysely';
 import { Failure } from '../../core/index.ts';
 import type { ColumnTypes, Execute, Flavor } from '../records/index.ts';
 
-const BUSY_TIMEOUT_MS = 5000;
+/** Short: the wait is inside SQLite and holds up the whole process; one server owns the file. */
+const BUSY_TIMEOUT_MS = 1000;
 /** Statements kept prepared; the whole program has about sixty, lists of changes of different lengths aside. */
 const PREPARED_MAX = 500;
 

@@ -35,7 +35,8 @@ export async function openSqliteStore({ file }: SqliteStoreOptions): Promise<Con
   }
 }
 
-async function prepareFile(connection: SqliteConnection): Promise<void> {
+/** Durability settings and migrations; the first thing on every new writer connection. */
+export async function prepareFile(connection: SqliteConnection): Promise<void> {
   const readVersion = async () => Number(connection.pragma('user_version'));
   refuseNewer(await readVersion());
   // FULL: in WAL mode NORMAL would not flush at commit, and an answered revocation could be lost (K-01, D-18).
