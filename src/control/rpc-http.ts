@@ -2,7 +2,7 @@ import { type Code, type ConnectError, createContextValues } from '@connectrpc/c
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { codeFromHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
-import { ANONYMOUS } from '../core/index.ts';
+import { ANONYMOUS, Failure } from '../core/index.ts';
 import { type Exchange, exchangeKey, type Protocol } from './call.ts';
 import { codeName, httpStatusOf } from './errors.ts';
 import { answer, type HttpRequest, type HttpResponse, readBody } from './http-body.ts';
@@ -30,6 +30,7 @@ export async function serveRpc(
 ): Promise<void> {
   const name = `${handler.service.name}/${handler.method.name}`;
   try {
+    checkAuthority(req);
     const json = await unaryJson(handler, req);
     const contextValues = createContextValues().set(exchangeKey, exchange);
     const request = universalRequestFromNodeRequest(req, res, json as never, contextValues);
@@ -42,6 +43,13 @@ export async function serveRpc(
     pipeline.report(exchange, name, ANONYMOUS, codeName(failure.code));
     answerRpcError(req, res, exchange, failure);
   }
+}
+
+/** The library builds a URL of it, which would throw. */
+function checkAuthority(req: HttpRequest): void {
+  const authority = 'authority' in req ? req.authority : req.headers.host;
+  if (authority === undefined || !URL.canParse(`http://${authority}`))
+    throw new Failure('invalid', 'the Host header is missing or is no host');
 }
 
 /**
