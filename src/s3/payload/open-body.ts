@@ -4,6 +4,7 @@ import { ChunkChain, type Claim, type VerifiedClaim } from '../sigv4/index.ts';
 import { type Announced, readAnnounced } from './announced.ts';
 import { checkWhole, RunningChecks, type TrailerValue } from './checks.ts';
 import { ChunkDecoder } from './chunk-decoder.ts';
+import { Collector } from './collector.ts';
 import { receiveAll, received } from './received.ts';
 import { invalidRequest, missingLength, tooLarge } from './refusals.ts';
 import type { BodyRules, OpenedBody } from './rules.ts';

@@ -91,7 +91,7 @@ for (const form of ['header', 'query'] as const) {
         (error: unknown) =>
           error instanceof S3Error &&
           error.code === 'SignatureDoesNotMatch' &&
-          error.extra['StringToSign'] === expected.string_to_sign,
+          error.extra.StringToSign === expected.string_to_sign,
       );
     });
   }
