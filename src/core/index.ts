@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the whole server: ids, time, identity, failures, limits. Pure types and total functions; imports
- * nothing, knows no protocol and no storage.
+ * The vocabulary of the whole server: ids, time, identity, failures, limits, sealing, bounded caches. Imports no other
+ * folder, knows no protocol and no storage; clock and entropy are passed in.
  */
 export * from './awaitable.ts';
 export * from './checksum.ts';
