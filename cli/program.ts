@@ -17,8 +17,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const session = new Session(terminal);
   try {
     if (args[0] === 'serve' && !args.some((arg) => arg === '--help' || arg === '-h')) {
-      await serve(args.slice(1), terminal);
-      return EXIT.ok;
+      return await serve(args.slice(1), terminal);
     }
     await createProgram(session).parseAsync([...args], { from: 'user' });
     return session.exitCode;

@@ -19,8 +19,10 @@ export function serveCommand(program: Command): void {
   );
 }
 
-/** Resolves when the server has stopped. The server is loaded here and nowhere else in the client. */
-export async function serve(args: readonly string[], terminal: Terminal): Promise<void> {
+/** Resolves to the exit code when the server has stopped. The server is loaded here and nowhere else in the client. */
+export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   const server = await import('../../src/server/index.ts');
   await server.main(args, terminal.env);
+  // A server that cannot start has told why and left its exit code there.
+  return Number(process.exitCode ?? 0);
 }
