@@ -3,8 +3,9 @@
  * or the system's. Our own runs on a free loopback port, in a folder of its own, and is gone after `stop`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { access, chmod, chown, constants, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -97,10 +98,17 @@ async function serve(binaries: string, data: string, folder: string, owner: Owne
   });
   const output = collect(child);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const kill = () => child.kill('SIGQUIT');
+  // A test process that ends without `stop` must neither hang on its server nor leave it behind.
+  const handles = [child, child.stdout as Socket, child.stderr as Socket];
+  for (const handle of handles) handle.unref();
+  const kill = () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
   process.once('exit', kill);
   const stop = async () => {
     process.off('exit', kill);
+    for (const handle of handles) handle.ref();
     child.kill('SIGINT');
     await ended;
     await rm(folder, { recursive: true, force: true });
