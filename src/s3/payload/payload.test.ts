@@ -493,6 +493,21 @@ test('S-14 S-15 every single cut and every byte on its own', async () => {
   assert.ok((await receive({ ...base, pieces: (s) => splitEvery(pieces(s), 1) })).bytes.equals(SMALL));
 });
 
+test('S-14 a signed chunk that comes byte by byte is held in few pieces and comes out whole', async () => {
+  const data = LARGE.subarray(0, 1_100_000);
+  const slow = data.subarray(0, 5000);
+  const wire = (s: Signed) => {
+    const all = Buffer.concat([...signedChunks(s, splitEvery(data, 600_000)).frames, END]);
+    return [...splitEvery(all.subarray(0, slow.length), 1), all.subarray(slow.length)];
+  };
+  const { request, claim, verified } = send({ ...signedSending(data, 600_000), pieces: wire });
+  const { source } = await openBody(request, claim, verified, RULES);
+  assert.ok(source.kind === 'stream');
+  const pieces = await Array.fromAsync(source.chunks);
+  assert.ok(Buffer.concat(pieces).equals(data));
+  assert.ok(pieces.length < 200, `${pieces.length} pieces`);
+});
+
 test('S-15 fuzzing the framing: the content or an S3 error, never anything else', async () => {
   const token = fc.oneof(
     fc.constantFrom('5', '0', '\r\n', '\n', 'hello', ';chunk-signature=', 'x-amz-checksum-crc32:', '\r'),

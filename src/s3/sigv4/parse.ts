@@ -9,6 +9,9 @@ import { checkPayloadHash } from './payload-hash.ts';
 import { signatureVersion2Refused } from './refusals.ts';
 
 const SCHEME = 'AWS4-HMAC-SHA256';
+/** AWS wants x-amz-content-sha256 always; older curls leave it out and sign the empty body, which is all these can have. */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE']);
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /**
  * Reads who claims to have signed the request; `undefined` means that it carries no credential of any kind. Anything
@@ -23,7 +26,7 @@ export function parseClaim(request: S3Request, dialect: Dialect = S3_DIALECT): C
         'InvalidArgument',
         'Only one auth mechanism allowed; sign in the header or in the query, not both.',
       );
-    return readHeaderClaim(headers.authorization, headers, dialect);
+    return readHeaderClaim(request.method, headers.authorization, headers, dialect);
   }
   if (parameters !== undefined) return readQueryClaim(parameters, headers, dialect);
   if (headers.securityToken !== undefined && headers.securityToken !== '')
@@ -38,7 +41,7 @@ function malformed(detail: string): S3Error {
   return new S3Error('AuthorizationHeaderMalformed', `The authorization header is malformed; ${detail}`);
 }
 
-function readHeaderClaim(authorization: string, headers: CredentialHeaders, dialect: Dialect): Claim {
+function readHeaderClaim(method: string, authorization: string, headers: CredentialHeaders, dialect: Dialect): Claim {
   const { credential, signedHeaders, signature } = readComponents(authorization);
   const { accessKeyId, scope } = readScope(credential, dialect.service, malformed);
   if (headers.amzDate === undefined)
@@ -46,7 +49,8 @@ function readHeaderClaim(authorization: string, headers: CredentialHeaders, dial
   const amzDate = readTimestamp(headers.amzDate, 'x-amz-date', malformed);
   if (!headers.amzDate.startsWith(scope.date))
     throw malformed(`the date of the credential, "${scope.date}", is not the date of x-amz-date.`);
-  const payloadHash = headers.contentSha256 ?? dialect.defaultPayloadHash.header;
+  const payloadHash =
+    headers.contentSha256 ?? dialect.defaultPayloadHash.header ?? (BODILESS.has(method) ? EMPTY_SHA256 : undefined);
   if (payloadHash === undefined)
     throw new S3Error('InvalidRequest', 'Missing required header for this request: x-amz-content-sha256');
   return {

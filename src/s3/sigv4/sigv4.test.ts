@@ -319,7 +319,9 @@ test('S-11 x-amz-content-sha256 that is no hash and no keyword is InvalidArgumen
     'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD',
   ])
     refused('InvalidArgument', () => judge(headerSigned({}, { payloadHash })));
-  refused('InvalidRequest', () => judge(headerSigned({}, { payloadHash: null })));
+  for (const method of ['PUT', 'POST'])
+    refused('InvalidRequest', () => judge(headerSigned({ method }, { payloadHash: null })));
+  for (const method of ['GET', 'HEAD', 'DELETE']) judge(headerSigned({ method }, { payloadHash: null }));
 });
 
 test('S-17 a session token is reported; an empty one is ignored', () => {
