@@ -6,7 +6,7 @@ import {
   type CWObject,
 } from '../../proto/gen/coreweave/cwobject/v1/cwobject_pb.js';
 import { Failure, type Instant, invalidField } from '../core/index.ts';
-import type { KeyInfo } from '../keys/index.ts';
+import { isAccessKeyId, type KeyInfo } from '../keys/index.ts';
 import type { AccessKeyStatus as StoredStatus } from '../store/index.ts';
 import type { Handlers, Protocol } from './call.ts';
 import { readPage } from './paging.ts';
@@ -54,7 +54,7 @@ export function accessKeysService({ keys }: Pick<ControlPorts, 'keys'>): Pick<Ha
     async getAccessKeyInfo(request, { authenticated, exchange }) {
       if (request.accessKeyId === '') throw invalidField('accessKeyId', 'is required');
       const info = await keys.find(authenticated.caller.orgId, request.accessKeyId);
-      if (info === undefined) throw new Failure('not-found', 'no such access key in this organization');
+      if (info === undefined) throw noSuchKey(request.accessKeyId);
       return { info: toMessage(info, exchange.protocol) };
     },
     async updateAccessKeyStatus(request, { authenticated }) {
@@ -68,6 +68,7 @@ export function accessKeysService({ keys }: Pick<ControlPorts, 'keys'>): Pick<Ha
     },
     async revokeAccessKeyByAccessKey(request, { authenticated }) {
       if (request.accessKey === '') throw invalidField('accessKey', 'is required: the access key ID');
+      if (!isAccessKeyId(request.accessKey)) throw noSuchKey(request.accessKey);
       const { orgId, name } = authenticated.caller;
       await keys.revoke(orgId, request.accessKey, name);
       return {};
@@ -79,6 +80,12 @@ export function accessKeysService({ keys }: Pick<ControlPorts, 'keys'>): Pick<Ha
       return {};
     },
   };
+}
+
+/** What was sent is named only when it has the form of an ID: people paste the secret here (contract C1, threat K-06). */
+function noSuchKey(id: string): Failure {
+  const resource = isAccessKeyId(id) ? { resource: { type: 'access key', name: id } } : {};
+  return new Failure('not-found', 'there is no such access key in this organization', resource);
 }
 
 function readStatus(status: AccessKeyStatus): StoredStatus | undefined {

@@ -16,7 +16,11 @@ const TOO_LARGE = `the body is larger than ${JSON_BODY_BYTES_MAX} bytes`;
 
 /** Whole body, decompressed, at most 1 MiB before and after. Fails `invalid`. */
 export async function readBody(req: HttpRequest): Promise<Uint8Array> {
-  const raw = await collect(req);
+  return decompressBody(req, await readRawBody(req));
+}
+
+/** `raw` as its Content-Encoding says. Fails `invalid`. */
+export async function decompressBody(req: HttpRequest, raw: Buffer): Promise<Uint8Array> {
   const encoding = String(req.headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding === 'identity' || raw.byteLength === 0) return raw;
   if (encoding !== 'gzip' && encoding !== 'br')
@@ -29,7 +33,8 @@ export async function readBody(req: HttpRequest): Promise<Uint8Array> {
   }
 }
 
-async function collect(req: HttpRequest): Promise<Buffer> {
+/** Whole body as sent, at most 1 MiB. Fails `invalid`. */
+export async function readRawBody(req: HttpRequest): Promise<Buffer> {
   const declared = Number(req.headers['content-length'] ?? 0);
   if (declared > JSON_BODY_BYTES_MAX) throw new Failure('invalid', TOO_LARGE);
   const chunks: Buffer[] = [];

@@ -1,11 +1,12 @@
+import { fromBinary } from '@bufbuild/protobuf';
 import { type Code, type ConnectError, createContextValues } from '@connectrpc/connect';
-import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { codeFromHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
 import { ANONYMOUS, Failure } from '../core/index.ts';
 import { type Exchange, exchangeKey, type Protocol } from './call.ts';
 import { codeName, httpStatusOf } from './errors.ts';
-import { answer, type HttpRequest, type HttpResponse, readBody } from './http-body.ts';
+import { answer, decompressBody, type HttpRequest, type HttpResponse, readRawBody } from './http-body.ts';
 import { jsonHeaders } from './http-json.ts';
 import { readJson } from './json-reader.ts';
 import { shapeJson } from './json-shape.ts';
@@ -31,9 +32,9 @@ export async function serveRpc(
   const name = `${handler.service.name}/${handler.method.name}`;
   try {
     checkAuthority(req);
-    const json = await unaryJson(handler, req);
+    const body = await unaryBody(handler, req);
     const contextValues = createContextValues().set(exchangeKey, exchange);
-    const request = universalRequestFromNodeRequest(req, res, json as never, contextValues);
+    const request = universalRequestFromNodeRequest(req, res, body as never, contextValues);
     const response = await handler(request);
     pipeline.report(exchange, name, ANONYMOUS, codeOf(response));
     closeUnread(req, res);
@@ -53,15 +54,23 @@ function checkAuthority(req: HttpRequest): void {
 }
 
 /**
- * Connect's unary JSON is read by our own strict reader, so that the rules of HTTP/JSON (P-09, P-10, short words of
- * enums) hold here too; the library gets the value.
+ * Bodies of Connect unary calls are looked at here first. JSON is read by our own strict reader, so that the rules of
+ * HTTP/JSON (P-09, P-10, short words of enums) hold here too. A binary message that cannot be read is the caller's
+ * mistake, while the library would answer `internal`, which clients try again. Undefined: the library reads the stream.
  */
-async function unaryJson(handler: UniversalHandler, req: HttpRequest): Promise<unknown> {
-  const unary = handler.method.methodKind === 'unary';
-  if (!unary || req.method !== 'POST' || !/^application\/json\b/i.test(req.headers['content-type'] ?? ''))
-    return undefined;
-  const body = await readBody(req);
-  return shapeJson(handler.method.input, body.byteLength === 0 ? {} : readJson(body));
+async function unaryBody(handler: UniversalHandler, req: HttpRequest): Promise<unknown> {
+  const type = /^application\/(json|proto)\b/i.exec(req.headers['content-type'] ?? '')?.[1]?.toLowerCase();
+  if (handler.method.methodKind !== 'unary' || req.method !== 'POST' || type === undefined) return undefined;
+  const raw = await readRawBody(req);
+  const body = await decompressBody(req, raw);
+  const { input } = handler.method;
+  if (type === 'json') return shapeJson(input, body.byteLength === 0 ? {} : readJson(body));
+  try {
+    fromBinary(input, body);
+  } catch (error) {
+    throw new Failure('invalid', `the body is no ${input.typeName}`, { cause: error });
+  }
+  return createAsyncIterable([raw]);
 }
 
 /** Only for calls that never reached the interceptor: the library refused them while reading. */
@@ -76,17 +85,20 @@ function closeUnread(req: HttpRequest, res: HttpResponse): void {
   if (req.httpVersionMajor === 1 && !req.readableEnded && req.readableAborted) res.setHeader('connection', 'close');
 }
 
-/** In the form of the protocol that asked: a Connect error body, or trailers-only for the gRPC family. */
+/** In the form of the protocol that asked: a Connect error body, or the trailers (gRPC) or headers (gRPC-Web) with no message. */
 export function answerRpcError(req: HttpRequest, res: HttpResponse, exchange: Exchange, error: ConnectError): void {
   const protocol = rpcProtocol(req.headers['content-type']);
+  const status = { 'grpc-status': String(error.code), 'grpc-message': encodeURIComponent(error.rawMessage) };
+  if (protocol === 'grpc' && 'stream' in res) {
+    if (res.headersSent || res.destroyed) return;
+    res.writeHead(200, { 'content-type': 'application/grpc', 'x-request-id': exchange.requestId });
+    res.addTrailers(status);
+    res.end();
+    return;
+  }
   if (protocol === 'grpc' || protocol === 'grpc-web') {
-    const headers = {
-      'content-type': protocol === 'grpc' ? 'application/grpc' : 'application/grpc-web+proto',
-      'x-request-id': exchange.requestId,
-      'grpc-status': String(error.code),
-      'grpc-message': encodeURIComponent(error.rawMessage),
-    };
-    answer(req, res, 200, headers, '');
+    const contentType = protocol === 'grpc' ? 'application/grpc' : 'application/grpc-web+proto';
+    answer(req, res, 200, { ...status, 'content-type': contentType, 'x-request-id': exchange.requestId }, '');
     return;
   }
   const body = Buffer.from(errorToJsonBytes(error, undefined)).toString();
