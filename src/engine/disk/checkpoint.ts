@@ -1,0 +1,139 @@
+import { Failure } from '../../core/index.ts';
+import type { FileStore } from './file-store.ts';
+import type { IndexStore, IndexWrite } from './index-store.ts';
+import { fileKey, META_KEY, TABLE } from './keys.ts';
+import type { Log } from './log.ts';
+import type { LogPlace } from './record.ts';
+import type { State } from './state.ts';
+
+/** Rows waiting for the index at which it is written at once, and at which writers wait for it. */
+const HURRY_ROWS = 4096;
+const BEHIND_ROWS = 65_536;
+const META_BYTES = 26;
+
+export interface Checkpoint {
+  /** The index holds everything before this place of the log. */
+  readonly place: LogPlace;
+  readonly sequence: number;
+  /** Large files from this number on may lack a row. */
+  readonly lowestFile: number;
+  readonly nextFile: number;
+}
+
+export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
+  const value = Buffer.allocUnsafe(META_BYTES);
+  value.writeUInt32BE(checkpoint.place.segment, 0);
+  value.writeUInt32BE(checkpoint.place.offset, 4);
+  value.writeUIntBE(checkpoint.sequence, 8, 6);
+  value.writeUIntBE(checkpoint.lowestFile, 14, 6);
+  value.writeUIntBE(checkpoint.nextFile, 20, 6);
+  return value;
+}
+
+export function decodeCheckpoint(value: Buffer): Checkpoint {
+  return {
+    place: { segment: value.readUInt32BE(0), offset: value.readUInt32BE(4) },
+    sequence: value.readUIntBE(8, 6),
+    lowestFile: value.readUIntBE(14, 6),
+    nextFile: value.readUIntBE(20, 6),
+  };
+}
+
+export interface CheckpointParts {
+  readonly index: IndexStore;
+  readonly state: State;
+  readonly log: Log;
+  readonly files: FileStore;
+  readonly intervalMs: number;
+  /** Called after each index transaction with the place of the log that no start will read before. */
+  onWritten(place: LogPlace): void;
+  onFailed(error: unknown): void;
+}
+
+/**
+ * Brings the index up to the log, one transaction at a time. Every transaction carries the place of the log that it
+ * includes; it is flushed whole or rolls back whole, and the start replays the log from there.
+ */
+export class Checkpointer {
+  readonly #parts: CheckpointParts;
+  readonly #knownTrash: Set<number>;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #failed = false;
+  #closed = false;
+
+  constructor(parts: CheckpointParts, knownTrash: ReadonlySet<number>) {
+    this.#parts = parts;
+    this.#knownTrash = new Set(knownTrash);
+  }
+
+  /** Whether writers should wait for the index. */
+  get isBehind(): boolean {
+    return !this.#failed && this.#parts.state.dirtyCount >= BEHIND_ROWS;
+  }
+
+  async catchUp(): Promise<void> {
+    while (this.isBehind && !this.#closed) await this.write();
+  }
+
+  /** To be called when rows have become newer than the index. */
+  touch(): void {
+    if (this.#closed || this.#running) return;
+    if (this.#parts.state.dirtyCount >= HURRY_ROWS) void this.write();
+    else this.#timer ??= setTimeout(() => void this.write(), this.#parts.intervalMs).unref();
+  }
+
+  /** One index transaction, after the one that may be running. Does not throw: a failure is tried again later. */
+  async write(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#running) return this.#running;
+    this.#running = this.#write().finally(() => {
+      this.#running = undefined;
+    });
+    await this.#running;
+    if (this.#parts.state.dirtyCount > 0) this.touch();
+  }
+
+  async #write(): Promise<void> {
+    const { state, index, log, files } = this.#parts;
+    const { place, sequence } = log.durable;
+    const { writes, settle } = state.takeDirty();
+    const meta = encodeCheckpoint({ place, sequence, lowestFile: files.lowest, nextFile: files.next });
+    const trash = this.#trashWrites();
+    try {
+      await index.write([...writes, ...trash, { key: META_KEY, value: meta }]);
+    } catch (error) {
+      settle(false);
+      this.#failed = true;
+      this.#parts.onFailed(error);
+      return;
+    }
+    this.#failed = false;
+    settle(true);
+    this.#parts.onWritten(place);
+  }
+
+  #trashWrites(): IndexWrite[] {
+    const { files } = this.#parts;
+    const writes: IndexWrite[] = [];
+    for (const file of files.takeEmptied()) {
+      this.#knownTrash.delete(file);
+      writes.push({ key: fileKey(TABLE.trash, file), value: null });
+    }
+    for (const file of files.trash) {
+      if (this.#knownTrash.has(file)) continue;
+      this.#knownTrash.add(file);
+      writes.push({ key: fileKey(TABLE.trash, file), value: Buffer.of(1) });
+    }
+    return writes;
+  }
+
+  /** The last transaction. Fails `storage-failed` when the index could not be written. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    await this.write();
+    if (this.#failed) throw new Failure('storage-failed', 'The index could not be written; the log keeps the changes.');
+  }
+}

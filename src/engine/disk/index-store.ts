@@ -1,0 +1,86 @@
+import { crc32c } from '@node-rs/crc32';
+import { open, type RootDatabase } from 'lmdb';
+import { damaged } from './failures.ts';
+
+export interface IndexEntry {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** `value` null = remove. */
+export interface IndexWrite {
+  readonly key: Buffer;
+  readonly value: Buffer | null;
+}
+
+const CRC_BYTES = 4;
+
+/**
+ * The ordered index on disk (LMDB, every commit flushed: a transaction is there whole or not at all after a power cut).
+ * Each value carries a CRC32C over key and value, because LMDB itself does not notice flipped bits.
+ */
+export class IndexStore {
+  readonly #db: RootDatabase<Buffer, Buffer>;
+
+  private constructor(db: RootDatabase<Buffer, Buffer>) {
+    this.#db = db;
+  }
+
+  static open(path: string): IndexStore {
+    const db = open<Buffer, Buffer>({
+      path,
+      noSubdir: true,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      // Plain double-meta commits. `overlappingSync` would show commits before they are flushed, which nobody needs
+      // here: reads take unflushed rows from memory.
+      overlappingSync: false,
+      maxReaders: 64,
+    });
+    return new IndexStore(db);
+  }
+
+  /** Fails `data-damaged`. The bytes stay valid. */
+  get(key: Buffer): Buffer | undefined {
+    const stored = this.#db.getBinary(key);
+    return stored === undefined ? undefined : checked(key, stored);
+  }
+
+  /** Rows from `start` (inclusive) to `end` (exclusive), in byte order, as of now. */
+  *range(start: Buffer, end: Buffer | undefined): Generator<IndexEntry> {
+    for (const { key, value } of this.#db.getRange(end ? { start, end } : { start })) {
+      yield { key, value: checked(key, value) };
+    }
+  }
+
+  /** One transaction; resolves when it is on stable storage. */
+  async write(writes: readonly IndexWrite[]): Promise<void> {
+    if (writes.length === 0) return;
+    await this.#db.batch(() => {
+      for (const { key, value } of writes) {
+        if (value === null) this.#db.remove(key);
+        else this.#db.put(key, protect(key, value));
+      }
+    });
+    this.#db.resetReadTxn();
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+}
+
+function protect(key: Buffer, value: Buffer): Buffer {
+  const stored = Buffer.allocUnsafe(value.length + CRC_BYTES);
+  value.copy(stored);
+  stored.writeUInt32BE(crc32c(value, crc32c(key)), value.length);
+  return stored;
+}
+
+function checked(key: Buffer, stored: Buffer): Buffer {
+  const size = stored.length - CRC_BYTES;
+  if (size < 0) throw damaged('index row');
+  const value = stored.subarray(0, size);
+  if (crc32c(value, crc32c(key)) !== stored.readUInt32BE(size)) throw damaged('index row');
+  return value;
+}

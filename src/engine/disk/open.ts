@@ -1,0 +1,186 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock, Entropy } from '../../core/index.ts';
+import type { ObjectEngine } from '../engine.ts';
+import { BufferPool } from './buffer-pool.ts';
+import { type Checkpoint, Checkpointer, decodeCheckpoint } from './checkpoint.ts';
+import { Compactor } from './compaction.ts';
+import type { Disk, DiskOptions, EngineLog } from './disk.ts';
+import { DiskEngine } from './engine.ts';
+import { FdCache } from './fd-cache.ts';
+import { FileStore } from './file-store.ts';
+import { checkFormat, writeFormat } from './format.ts';
+import { type DiskFs, nodeFs, syncDirectorySync } from './fs.ts';
+import { HashPool } from './hash-pool.ts';
+import { IndexStore } from './index-store.ts';
+import { bucketPrefix, META_KEY, TABLE } from './keys.ts';
+import { lockDirectory } from './lock.ts';
+import { Log } from './log.ts';
+import { type LogEnd, recover } from './recovery.ts';
+import { type BucketRow, decodeRow } from './rows.ts';
+import { SegmentFiles } from './segment.ts';
+import { State } from './state.ts';
+
+const MIB = 1024 * 1024;
+
+export const DEFAULT_OPTIONS: DiskOptions = {
+  inlineBytesMax: MIB,
+  segmentBytes: 64 * MIB,
+  firstSegmentBytes: 16 * MIB,
+  checkpointMs: 200,
+  hashThreads: 1,
+  openFilesMax: 256,
+  doneMs: 48 * 3600 * 1000,
+};
+
+export interface OpenDiskEngineInput {
+  /** Made when it does not exist. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log?: EngineLog;
+  readonly options?: Partial<DiskOptions>;
+  /** For fault tests. */
+  readonly fs?: DiskFs;
+}
+
+/**
+ * Opens a data directory: lock, format, index, replay of the log's tail. Fails `unavailable` (another process has it),
+ * `failed-precondition` (made by a newer version, or not a data directory), `data-damaged` (the log is damaged where it
+ * was acknowledged; nothing is changed), `storage-failed`.
+ */
+export async function openDiskEngine(input: OpenDiskEngineInput): Promise<ObjectEngine> {
+  mkdirSync(input.dir, { recursive: true, mode: 0o700 });
+  checkFormat(input.dir);
+  const unlock = lockDirectory(input.dir);
+  let index: IndexStore | undefined;
+  try {
+    writeFormat(input.dir);
+    index = IndexStore.open(join(input.dir, 'index'));
+    return await openLocked(input, index, unlock);
+  } catch (error) {
+    await index?.close();
+    unlock();
+    throw error;
+  }
+}
+
+async function openLocked(input: OpenDiskEngineInput, index: IndexStore, unlock: () => void): Promise<ObjectEngine> {
+  const fs = input.fs ?? nodeFs;
+  const options = { ...DEFAULT_OPTIONS, ...input.options };
+  makeDirectories(fs, input.dir);
+  const state = new State(index);
+  const fds = new FdCache(fs, options.openFilesMax);
+  const segments = new SegmentFiles(fs, fds, join(input.dir, 'log'));
+  const stored = index.get(META_KEY);
+  const checkpoint = stored && decodeCheckpoint(stored);
+  const files = new FileStore(fs, fds, join(input.dir, 'objects'), checkpoint?.nextFile ?? 1);
+  const knownTrash = loadIndex(index, state, files);
+  const end = recover({ fs, segments, state, directory: input.dir, from: checkpoint && logEnd(checkpoint) });
+  files.collectOrphans(checkpoint?.lowestFile ?? 0, (file) => state.usesFile(file));
+  files.discard([...files.trash]);
+  const log = await startLog({ input, fs, segments, state, options, end });
+  const disk = assemble({ input, fs, options, index, state, log, segments, files }, knownTrash);
+  // What was replayed is in the index before anything new is.
+  await disk.checkpointer.write();
+  log.prepareNext().catch((error) => input.log?.warn('no log segment could be prepared', { error: String(error) }));
+  return new DiskEngine(disk, async () => {
+    await log.close();
+    await disk.compactor.close();
+    await disk.checkpointer.close().finally(async () => {
+      await disk.hashes.close();
+      fds.close();
+      await index.close();
+      unlock();
+    });
+  });
+}
+
+function logEnd(checkpoint: Checkpoint): LogEnd {
+  return { place: checkpoint.place, sequence: checkpoint.sequence };
+}
+
+function makeDirectories(fs: DiskFs, dir: string): void {
+  for (const name of ['log', 'objects', join('objects', 'incoming')]) fs.mkdirSync(join(dir, name));
+  syncDirectorySync(fs, join(dir, 'objects'));
+  syncDirectorySync(fs, dir);
+}
+
+/** Buckets, sums and unfinished removals; object rows stay in the index. Answers the known trash. */
+function loadIndex(index: IndexStore, state: State, files: FileStore): Set<number> {
+  for (const { key, value } of tableRows(index, TABLE.bucket)) {
+    const row = decodeRow(key, value) as BucketRow;
+    state.buckets.load(row, index.get(bucketPrefix(TABLE.usage, row.id)));
+  }
+  for (const { key, value } of tableRows(index, TABLE.segment)) {
+    state.liveBytes.set(key.readUInt32BE(1), value.readDoubleBE(0));
+  }
+  state.onFilesFreed = (freed) => files.discard(freed);
+  for (const { key } of tableRows(index, TABLE.trash)) files.trash.add(key.readUIntBE(1, 6));
+  return new Set(files.trash);
+}
+
+function tableRows(index: IndexStore, table: number) {
+  return index.range(Buffer.of(table), Buffer.of(table + 1));
+}
+
+interface StartLogInput {
+  readonly input: OpenDiskEngineInput;
+  readonly fs: DiskFs;
+  readonly segments: SegmentFiles;
+  readonly state: State;
+  readonly options: DiskOptions;
+  readonly end: LogEnd;
+}
+
+/** Every start begins a segment of its own, so that nothing is ever written behind a cut-off tail. */
+async function startLog({ input, fs, segments, state, options, end }: StartLogInput): Promise<Log> {
+  const segment = end.place.segment + 1;
+  await segments.prepare(segment, options.firstSegmentBytes);
+  const log = new Log(fs, segments, state, {
+    segmentBytes: options.segmentBytes,
+    activeBytes: options.firstSegmentBytes,
+    segment,
+    durable: end.place,
+    sequence: end.sequence,
+    onFailed: (failure) =>
+      input.log?.warn('the storage failed; no more writes until a restart', { error: failure.message }),
+  });
+  await log.barrier();
+  return log;
+}
+
+type Parts = Pick<Disk, 'fs' | 'options' | 'index' | 'state' | 'log' | 'segments' | 'files'> & {
+  readonly input: OpenDiskEngineInput;
+};
+
+function assemble(parts: Parts, knownTrash: ReadonlySet<number>): Disk & { readonly compactor: Compactor } {
+  const { input, state, log, files, index, options } = parts;
+  const warn = (message: string, error: unknown) => input.log?.warn(message, { error: String(error) });
+  const checkpointer = new Checkpointer(
+    {
+      index,
+      state,
+      log,
+      files,
+      intervalMs: options.checkpointMs,
+      onWritten: (place) => compactor.afterCheckpoint(place),
+      onFailed: (error) => warn('the index could not be written; it is tried again', error),
+    },
+    knownTrash,
+  );
+  const { input: _, ...rest } = parts;
+  const disk = {
+    ...rest,
+    clock: input.clock,
+    entropy: input.entropy,
+    hashes: new HashPool(options.hashThreads),
+    readBuffers: new BufferPool(16, (size) => new ArrayBuffer(size)),
+    writeBuffers: new BufferPool(16, (size) => new SharedArrayBuffer(size)),
+    checkpointer,
+    onDamage: (what: string) => input.log?.warn('stored data is damaged', { where: what }),
+  };
+  const compactor = new Compactor(disk, (error) => warn('log space could not be reclaimed', error));
+  state.onLanded = () => checkpointer.touch();
+  return { ...disk, compactor };
+}

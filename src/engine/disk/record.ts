@@ -1,0 +1,125 @@
+import { crc32c } from '@node-rs/crc32';
+import { ByteReader } from './bytes.ts';
+
+/**
+ * A record of the log: fixed header, then `meta` (row changes), then `data` (bytes of one small object or part), padded
+ * to eight bytes. `docs/architecture/disk-engine.md` has the table of fields.
+ */
+export const HEADER_BYTES = 40;
+export const RECORD_ALIGN = 8;
+export const RECORD_MAGIC = 0x53504c31; // "SPL1"
+const RECORD_VERSION = 1;
+
+/** Numbers are on disk. 16 and up are free for record types to come. */
+export const RECORD = { changes: 1, segmentStart: 2 } as const;
+
+/** A place in the log: segment number and byte offset. */
+export interface LogPlace {
+  readonly segment: number;
+  readonly offset: number;
+}
+
+export function isBefore(a: LogPlace, b: LogPlace): boolean {
+  return a.segment < b.segment || (a.segment === b.segment && a.offset < b.offset);
+}
+
+export interface RecordHead {
+  readonly type: number;
+  readonly sequence: number;
+  /** Everything before this place was on stable storage when the record was written. */
+  readonly durable: LogPlace;
+  readonly metaBytes: number;
+  readonly dataBytes: number;
+  readonly dataCrc: number;
+}
+
+/** One change of one row as the log keeps it; `value` null = removed. */
+export interface LoggedChange {
+  readonly key: Buffer;
+  readonly value: Buffer | null;
+}
+
+const REMOVED = 0xffffffff;
+
+export function recordBytes(metaBytes: number, dataBytes: number): number {
+  return Math.ceil((HEADER_BYTES + metaBytes + dataBytes) / RECORD_ALIGN) * RECORD_ALIGN;
+}
+
+export function changesBytes(changes: readonly LoggedChange[]): number {
+  let size = 2;
+  for (const change of changes) size += 6 + change.key.length + (change.value?.length ?? 0);
+  return size;
+}
+
+/** `head` has room for header and meta; the meta is filled in here, the header by `sealRecord`. */
+export function writeChanges(head: Buffer, changes: readonly LoggedChange[]): void {
+  let at = head.writeUInt16BE(changes.length, HEADER_BYTES);
+  for (const change of changes) {
+    at = head.writeUInt16BE(change.key.length, at);
+    at += change.key.copy(head, at);
+    at = head.writeUInt32BE(change.value === null ? REMOVED : change.value.length, at);
+    if (change.value !== null) at += change.value.copy(head, at);
+  }
+}
+
+export function readChanges(meta: Buffer): LoggedChange[] {
+  const input = new ByteReader(meta);
+  const changes: LoggedChange[] = [];
+  for (let left = input.u16(); left > 0; left--) {
+    const key = Buffer.from(input.raw(input.u16()));
+    const size = input.u32();
+    changes.push({ key, value: size === REMOVED ? null : Buffer.from(input.raw(size)) });
+  }
+  return changes;
+}
+
+/** Fills in the header; the checksum covers header and meta, and through `dataCrc` the data. */
+export function sealRecord(bytes: Buffer, head: RecordHead): void {
+  bytes.writeUInt32BE(RECORD_MAGIC, 0);
+  bytes[4] = RECORD_VERSION;
+  bytes[5] = head.type;
+  bytes.writeUInt16BE(0, 6);
+  bytes.writeUInt32BE(head.metaBytes, 8);
+  bytes.writeUInt32BE(head.dataBytes, 12);
+  bytes.writeUIntBE(head.sequence, 16, 6);
+  bytes.writeUInt16BE(0, 22);
+  bytes.writeUInt32BE(head.durable.segment, 24);
+  bytes.writeUInt32BE(head.durable.offset, 28);
+  bytes.writeUInt32BE(head.dataCrc, 32);
+  bytes.writeUInt32BE(headCrc(bytes, head.metaBytes), 36);
+}
+
+function headCrc(bytes: Buffer, metaBytes: number): number {
+  return crc32c(bytes.subarray(HEADER_BYTES, HEADER_BYTES + metaBytes), crc32c(bytes.subarray(0, 36)));
+}
+
+/** The header at `at`, when header and meta are whole; the data is not looked at. */
+export function readHead(bytes: Buffer, at: number): RecordHead | undefined {
+  if (at + HEADER_BYTES > bytes.length || bytes.readUInt32BE(at) !== RECORD_MAGIC) return undefined;
+  const record = bytes.subarray(at);
+  const metaBytes = record.readUInt32BE(8);
+  const dataBytes = record.readUInt32BE(12);
+  if (recordBytes(metaBytes, dataBytes) > record.length) return undefined;
+  if (record[4] !== RECORD_VERSION || record.readUInt32BE(36) !== headCrc(record, metaBytes)) return undefined;
+  return {
+    type: record[5]!,
+    sequence: record.readUIntBE(16, 6),
+    durable: { segment: record.readUInt32BE(24), offset: record.readUInt32BE(28) },
+    metaBytes,
+    dataBytes,
+    dataCrc: record.readUInt32BE(32),
+  };
+}
+
+export function metaOf(bytes: Buffer, at: number, head: RecordHead): Buffer {
+  return bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + head.metaBytes);
+}
+
+export function dataOf(bytes: Buffer, at: number, head: RecordHead): Buffer {
+  const start = at + HEADER_BYTES + head.metaBytes;
+  return bytes.subarray(start, start + head.dataBytes);
+}
+
+export function dataIsWhole(bytes: Buffer, at: number, head: RecordHead): boolean {
+  return head.dataBytes === 0 || crc32c(dataOf(bytes, at, head)) === head.dataCrc;
+}
