@@ -15,12 +15,13 @@ export function send(call: S3Call, reply: Reply): Awaitable<void> {
   const { outgoing: res } = call;
   const { headers, body } = reply;
   headers.push('x-amz-request-id', call.request.id);
-  const linger = hasUnreadBody(call);
-  if (linger) headers.push('Connection', 'close');
+  const unread = hasUnreadBody(call);
+  if (unread) headers.push('Connection', 'close');
   if (body !== undefined && typeof body !== 'string' && 'reader' in body) return stream(call, reply, body);
   res.writeHead(reply.status, headers);
   if (body !== undefined) call.bytesOut = body.length;
-  if (!linger) {
+  // A client that still waits for its 100 has sent nothing that would have to be read first.
+  if (!unread || call.awaitsContinue) {
     res.end(body);
     return;
   }
