@@ -3,6 +3,8 @@ import { serve } from './serve.ts';
 
 /** `npm start`: serves until a signal asks it to stop. Resolves when everything is closed. */
 export async function main(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<void> {
+  // Records, objects and keys are nobody else's to read.
+  process.umask(0o077);
   let serving: Awaited<ReturnType<typeof serve>>;
   try {
     serving = await serve({ config: readConfig(argv, env), print: (text) => process.stdout.write(text) });

@@ -64,7 +64,7 @@ async function bringUp(
     dir: join(dataDir, 'objects'),
     clock,
     entropy,
-    log: (message, fields) => events.lifecycle(message, fields),
+    log: { warn: (message, fields) => events.lifecycle(message, fields) },
   });
   closers.push(() => engine.close());
   const store = await openStore(config, dataDir);
