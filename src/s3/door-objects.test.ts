@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import * as s3 from '@aws-sdk/client-s3';
 import { type Door, OTHER_KEY, openDoor } from './door.test-support.ts';
@@ -107,6 +108,11 @@ test('P-01 hostile keys are stored and read back as exactly these bytes', async 
   const listed = await client.send(new s3.ListObjectsV2Command({ Bucket: 'lab' }));
   const names = new Set(listed.Contents?.map((entry) => entry.Key));
   for (const key of keys) assert.ok(names.has(key), key);
+  const files = await readdir(door.dir, { recursive: true });
+  assert.deepEqual(
+    files.filter((file) => /[^a-z0-9./_-]/i.test(file) || /CON|lead|semi|trail|aaaa/.test(file)),
+    [],
+  );
 });
 
 test('P-03 twins in normal form or case are different keys', async () => {

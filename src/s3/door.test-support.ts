@@ -1,17 +1,22 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
+import { createHash, createHmac, type Hash, type Hmac, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type Caller, type Principal, principalName } from '../core/index.ts';
+import { openDiskEngine } from '../engine/disk/index.ts';
 import type { ObjectEngine } from '../engine/index.ts';
 import type { Events, S3RequestEvent } from '../telemetry/index.ts';
 import { createS3Handler, type S3KeyResolution, type S3Options, type S3Ports, type S3Question } from './index.ts';
-import { memoryEngine } from './testing-engine.test-support.ts';
 
 /** A real server on loopback with the S3 door in front of a real engine, and clients to knock with. */
 export interface Door {
   readonly port: number;
+  /** Data directory of the engine. */
+  readonly dir: string;
   readonly engine: ObjectEngine;
   readonly ports: S3Ports;
   readonly events: S3RequestEvent[];
@@ -61,7 +66,13 @@ export function callerOf(orgId: string, uid: string): Caller & { readonly kind: 
 }
 
 export async function openDoor(options: Partial<S3Options> = {}): Promise<Door> {
-  const engine = memoryEngine();
+  const dir = await mkdtemp(join(tmpdir(), 'sallyport-s3-'));
+  const engine = await openDiskEngine({
+    dir,
+    clock: { now: () => Date.now() },
+    entropy: { bytes: (size) => randomBytes(size) },
+    options: { segmentBytes: 4 * 1024 ** 2, firstSegmentBytes: 1024 ** 2 },
+  });
   const policies = new Map<string, string>();
   let serial = 0;
   const door = {
@@ -117,6 +128,7 @@ export async function openDoor(options: Partial<S3Options> = {}): Promise<Door> 
   const clients: S3Client[] = [];
   return Object.assign(door, {
     port,
+    dir,
     ports,
     client: (config: S3ClientConfig = {}) => {
       const client = new S3Client({
@@ -137,6 +149,7 @@ export async function openDoor(options: Partial<S3Options> = {}): Promise<Door> 
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await engine.close();
+      await rm(dir, { recursive: true, force: true });
     },
   });
 }
