@@ -52,7 +52,7 @@ export function addressingOf(
     if (host.startsWith('[') || isIP(host) !== 0) return IN_PATH;
     throw new S3Error(
       'InvalidRequest',
-      'The Host header names none of the domains that this server is configured for.',
+      'The Host header names none of the domains of this server; its operator can add one to S3_DOMAINS.',
     );
   }
   const bucket = host.slice(0, host.length - suffix.length - 1);
