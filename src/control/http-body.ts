@@ -51,7 +51,13 @@ export async function readRawBody(req: HttpRequest): Promise<Buffer> {
   });
 }
 
-/** An answer with a whole body. Over HTTP/1 a request that was not read to its end closes the connection. */
+/** Unread bytes that a refused sender may still get rid of; one that announced more loses the connection. */
+const DRAIN_BYTES_MAX = 8 * 1024 ** 2;
+
+/**
+ * An answer with a whole body. Over HTTP/1 node reads the rest of an unread request away, so that the sender gets to read
+ * the refusal (closing at once would reset the line under it); over HTTP/2 the stream is let go.
+ */
 export function answer(
   req: HttpRequest,
   res: HttpResponse,
@@ -61,31 +67,15 @@ export function answer(
 ): void {
   if (res.headersSent || res.destroyed) return;
   const bytes = Buffer.from(body);
-  const unread = req.httpVersionMajor === 1 && !req.readableEnded && hasBody(req);
+  const cut = req.httpVersionMajor === 1 && Number(req.headers['content-length'] ?? 0) > DRAIN_BYTES_MAX;
   const all = {
     'content-length': String(bytes.byteLength),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...headers,
-    ...(unread ? { connection: 'close' } : {}),
+    ...(cut ? { connection: 'close' } : {}),
   };
   (res as ServerResponse).writeHead(status, all);
   (res as ServerResponse).end(req.method === 'HEAD' ? undefined : bytes);
-  if (unread) drain(req);
-}
-
-function hasBody(req: HttpRequest): boolean {
-  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
-}
-
-/** Bytes still taken from a sender that has been refused, so that it gets to read the refusal; then the line is cut. */
-const DRAIN_BYTES_MAX = 8 * 1024 ** 2;
-
-function drain(req: HttpRequest): void {
-  let size = 0;
-  req.on('data', (chunk: Buffer) => {
-    size += chunk.byteLength;
-    if (size > DRAIN_BYTES_MAX) req.destroy();
-  });
-  req.on('error', () => {});
+  if ('stream' in res && !req.readableEnded) res.stream.once('finish', () => res.stream.close());
 }

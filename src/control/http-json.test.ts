@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -196,6 +197,32 @@ test('P-09 hostile JSON bodies: 400/3 over HTTP/JSON and Connect, KEEP, prototyp
   assert.deepEqual(world.unexpected, []);
 });
 
+test('P-09 the size limit holds for bodies without a length and for what they expand to', async () => {
+  const question = '{"actions":["s3:GetObject"],"resources":["*"]}';
+  const padded = Buffer.from(question + ' '.repeat(2 * 1024 ** 2));
+  for (const path of ['/v1/cwobject/auth/can-i', '/coreweave.cwobject.v1.CWObject/AuthCanI']) {
+    const zipped = (text: string | Buffer) =>
+      send('POST', path, new Uint8Array(gzipSync(text)), { 'content-encoding': 'gzip' });
+    assert.equal((await zipped(question)).status, 200, path);
+    assert.equal((await zipped(padded)).status, 400, path);
+    const chunked = new ReadableStream({
+      start(controller) {
+        for (let at = 0; at < padded.length; at += 65_536) controller.enqueue(padded.subarray(at, at + 65_536));
+        controller.close();
+      },
+    });
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${home.adminToken}` };
+    const response = await fetch(world.http1Url + path, {
+      method: 'POST',
+      headers,
+      body: chunked,
+      duplex: 'half',
+    } as RequestInit);
+    assert.equal(response.status, 400, path);
+    await response.body?.cancel();
+  }
+});
+
 test('P-10 numbers in query and body: only whole decimal ones in range', async () => {
   for (const value of [
     '-1',
@@ -269,4 +296,35 @@ test('ALIVE: requests without a usable host, to rude targets, or cut short get a
   await raw('POST /v1/cwobject/access-policy HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
   assert.equal((await send('GET', '/v1beta1/auth/whoami')).code, 'Ok');
   assert.deepEqual(world.unexpected, []);
+});
+
+test('HTTP/2: every kind of route answers, and a refused sender does not hold its stream', async () => {
+  const session = connectHttp2(world.http2Url);
+  const ask = (headers: Record<string, string>, body: Buffer | undefined) =>
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
+      const stream = session.request(headers, { endStream: body === undefined });
+      let status = 0;
+      let text = '';
+      stream.on('response', (head) => {
+        status = Number(head[':status']);
+      });
+      stream.on('data', (chunk) => {
+        text += chunk.toString();
+      });
+      stream.on('error', reject);
+      stream.on('close', () => resolve({ status, text }));
+      // Never ended: the server has to let go of it.
+      if (body !== undefined) stream.write(body);
+    });
+  const authorization = `Bearer ${home.adminToken}`;
+  const plain = await ask({ ':path': '/v1beta1/auth/whoami', authorization }, undefined);
+  assert.deepEqual(JSON.parse(plain.text), { principal: { uid: home.adminId, orgUid: home.orgId } });
+  const fast = await ask({ ':path': '/v1/cwobject/temporary-credentials/api-token', authorization }, undefined);
+  assert.equal((JSON.parse(fast.text) as { Token: string }).Token, '');
+  const large = Buffer.alloc(2 * 1024 ** 2, 0x20);
+  const post = { ':method': 'POST', 'content-type': 'application/json' };
+  assert.equal((await ask({ ...post, ':path': '/nothing' }, large)).status, 404);
+  assert.equal((await ask({ ...post, ':path': '/v1/cwobject/auth/can-i' }, large)).status, 401);
+  assert.equal((await ask({ ...post, ':path': '/v1/cwobject/auth/can-i', authorization }, large)).status, 400);
+  session.close();
 });

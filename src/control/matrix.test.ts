@@ -216,6 +216,33 @@ for (const row of rows()) {
   });
 }
 
+test('K-03 the access table asks for the actions that the contract names', () => {
+  const actions = Object.entries(CWOBJECT_ACCESS).map(([name, { right }]) => [
+    name,
+    right.kind === 'action' ? right.action : '',
+  ]);
+  assert.deepEqual(Object.fromEntries(actions), {
+    authCanI: '',
+    createAccessKeyFromJWT: 'cwobject:CreateAccessKey',
+    listAccessKeyInfo: 'cwobject:ListAccessKeyInfo',
+    getAccessKeyInfo: 'cwobject:GetAccessKeyInfo',
+    updateAccessKeyStatus: 'cwobject:UpdateAccessKeyStatus',
+    listAccessPolicies: 'cwobject:ListAccessPolicy',
+    ensureAccessPolicy: 'cwobject:EnsureAccessPolicy',
+    deleteAccessPolicy: 'cwobject:DeleteAccessPolicy',
+    listBucketInfo: 'cwobject:ListBucketInfo',
+    getBucketInfo: 'cwobject:GetBucketInfo',
+    setBucketSettings: 'cwobject:SetBucketSettings',
+    setOrganizationSettings: 'cwobject:SetOrganizationSettings',
+    revokeAccessKeyByAccessKey: 'cwobject:RevokeAccessKeyByAccessKey',
+    revokeAccessKeysByPrincipal: 'cwobject:RevokeAccessKeysByPrincipal',
+    createAccessKeyFromSAML: 'cwobject:CreateAccessKeySAML',
+    createAccessKeyFromOIDC: 'cwobject:CreateAccessKeyOIDC',
+    createAccessKeyFromContainerCreds: 'cwobject:CreateAccessKeyOIDC',
+    createAccessKeyFromApiToken: 'cwobject:CreateAccessKey',
+  });
+});
+
 test('K-03 the second package name of CWObject has the same guard', async () => {
   const nobody = await home.member('second-name');
   const call = (method: string, token?: string) =>

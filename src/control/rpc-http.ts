@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { fromBinary } from '@bufbuild/protobuf';
 import { type Code, type ConnectError, createContextValues } from '@connectrpc/connect';
 import { createAsyncIterable, type UniversalHandler, type UniversalServerResponse } from '@connectrpc/connect/protocol';
@@ -30,6 +31,10 @@ export async function serveRpc(
   pipeline: Pipeline,
 ): Promise<void> {
   const name = `${handler.service.name}/${handler.method.name}`;
+  // What is left of a refused body goes by, or the next request on this connection would wait behind it.
+  (res as ServerResponse).once('finish', () => {
+    if (!req.readableEnded) req.resume();
+  });
   try {
     checkAuthority(req);
     const body = await unaryBody(handler, req);
@@ -37,7 +42,6 @@ export async function serveRpc(
     const request = universalRequestFromNodeRequest(req, res, body as never, contextValues);
     const response = await handler(request);
     pipeline.report(exchange, name, ANONYMOUS, codeOf(response));
-    closeUnread(req, res);
     await universalResponseToNodeResponse(response, res);
   } catch (error) {
     const failure = pipeline.toConnectError(error, exchange, name);
@@ -56,11 +60,13 @@ function checkAuthority(req: HttpRequest): void {
 /**
  * Bodies of Connect unary calls are looked at here first. JSON is read by our own strict reader, so that the rules of
  * HTTP/JSON (P-09, P-10, short words of enums) hold here too. A binary message that cannot be read is the caller's
- * mistake, while the library would answer `internal`, which clients try again. Undefined: the library reads the stream.
+ * mistake, while the library would answer `internal`, which clients try again. Everything else the library reads itself.
  */
 async function unaryBody(handler: UniversalHandler, req: HttpRequest): Promise<unknown> {
   const type = /^application\/(json|proto)\b/i.exec(req.headers['content-type'] ?? '')?.[1]?.toLowerCase();
-  if (handler.method.methodKind !== 'unary' || req.method !== 'POST' || type === undefined) return undefined;
+  // The library must not destroy a request that it refuses half-way: the sender could not read the refusal.
+  if (handler.method.methodKind !== 'unary' || req.method !== 'POST' || type === undefined)
+    return req.iterator({ destroyOnReturn: false });
   const raw = await readRawBody(req);
   const body = await decompressBody(req, raw);
   const { input } = handler.method;
@@ -78,11 +84,6 @@ function codeOf(response: UniversalServerResponse): string {
   const grpc = response.trailer?.get('grpc-status') ?? response.header?.get('grpc-status');
   if (grpc !== null && grpc !== undefined) return grpc === '0' ? 'ok' : codeName(Number(grpc) as Code);
   return response.status === 200 ? 'ok' : codeName(codeFromHttpStatus(response.status));
-}
-
-/** A refused HTTP/1 request that was not read to its end must not leave its bytes to be taken for the next one. */
-function closeUnread(req: HttpRequest, res: HttpResponse): void {
-  if (req.httpVersionMajor === 1 && !req.readableEnded && req.readableAborted) res.setHeader('connection', 'close');
 }
 
 /** In the form of the protocol that asked: a Connect error body, or the trailers (gRPC) or headers (gRPC-Web) with no message. */
