@@ -46,11 +46,21 @@ export class IndexStore {
     return stored === undefined ? undefined : checked(key, stored);
   }
 
-  /** Rows from `start` (inclusive) to `end` (exclusive), in byte order, as of now. */
-  *range(start: Buffer, end: Buffer | undefined): Generator<IndexEntry> {
+  /**
+   * Rows from `start` (inclusive) to `end` (exclusive), in byte order, as of now, until `visit` answers false. The path
+   * of every listing, so without a generator.
+   */
+  scan(start: Buffer, end: Buffer | undefined, visit: (key: Buffer, value: Buffer) => boolean): void {
     for (const { key, value } of this.#db.getRange(end ? { start, end } : { start })) {
-      yield { key, value: checked(key, value) };
+      if (!visit(key, checked(key, value))) return;
     }
+  }
+
+  /** All rows of one table. */
+  table(table: number): IndexEntry[] {
+    const rows: IndexEntry[] = [];
+    this.scan(Buffer.of(table), Buffer.of(table + 1), (key, value) => rows.push({ key, value }) > 0);
+    return rows;
   }
 
   /** One transaction; resolves when it is on stable storage. */

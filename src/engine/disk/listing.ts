@@ -5,42 +5,49 @@ import { bucketPrefix, NAME_AT, prefixEnd, TABLE, uploadKeyParts } from './keys.
 import { decodeRow, decodeSummary, type ObjectRow, type UploadRow } from './rows.ts';
 import type { Cell, State } from './state.ts';
 
-export interface MergedRow {
-  readonly key: Buffer;
-  /** Encoded row from the index, or the row itself from memory. */
-  readonly bytes: Buffer | undefined;
-  readonly cell: Cell | undefined;
+/** One row of a merged scan: encoded, when it is the index's; otherwise the cell that is newer. */
+export type Visit = (key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined) => boolean;
+
+export interface MergeInput {
+  readonly index: IndexStore;
+  /** Sorted by key. */
+  readonly cells: readonly Cell[];
+  readonly view: 'visible' | 'projected';
 }
 
 /**
- * Rows from `start` to `end` in byte order: the index, with the rows that are newer in memory laid over it. Both
- * are taken in one turn of the event loop, so the page is one consistent picture that holds every acknowledged write.
+ * Rows from `start` to `end` in byte order until `visit` answers false: the index, with the rows that are newer in
+ * memory laid over it. Both are taken in one turn of the event loop, so the page is one consistent picture that holds
+ * every acknowledged write.
  */
-export function* mergedRows(
-  index: IndexStore,
-  cells: readonly Cell[],
-  start: Buffer,
-  end: Buffer | undefined,
-  view: 'visible' | 'projected' = 'visible',
-): Generator<MergedRow> {
+export function scanMerged(input: MergeInput, start: Buffer, end: Buffer | undefined, visit: Visit): void {
+  const { index, cells, view } = input;
   let at = lowerBound(cells, start);
-  for (const entry of index.range(start, end)) {
+  let more = true;
+  index.scan(start, end, (key, value) => {
     let shadowed = false;
     for (; at < cells.length; at++) {
       const cell = cells[at]!;
-      const order = Buffer.compare(cell.key, entry.key);
+      const order = Buffer.compare(cell.key, key);
       if (order > 0) break;
-      if (cell[view]) yield { key: cell.key, bytes: undefined, cell };
       shadowed ||= order === 0;
+      if (cell[view] && !visit(cell.key, undefined, cell)) {
+        more = false;
+        return false;
+      }
     }
-    if (!shadowed) yield { key: entry.key, bytes: entry.value, cell: undefined };
-  }
-  for (; at < cells.length; at++) {
+    more = shadowed || visit(key, value, undefined);
+    return more;
+  });
+  for (; more && at < cells.length; at++) {
     const cell = cells[at]!;
     if (end && Buffer.compare(cell.key, end) >= 0) return;
-    if (cell[view]) yield { key: cell.key, bytes: undefined, cell };
+    if (cell[view]) more = visit(cell.key, undefined, cell);
   }
 }
+
+/** Zero byte and upload id behind the name. */
+const UPLOAD_SUFFIX_BYTES = 17;
 
 export function sortedCells(state: State, prefix: Buffer): Cell[] {
   return [...state.cellsUnder(prefix)].sort((a, b) => Buffer.compare(a.key, b.key));
@@ -57,12 +64,11 @@ function lowerBound(cells: readonly Cell[], key: Buffer): number {
   return low;
 }
 
-interface Scan {
-  readonly index: IndexStore;
-  readonly cells: readonly Cell[];
+interface Scan extends MergeInput {
   readonly tablePrefix: Buffer;
   readonly end: Buffer | undefined;
-  readonly nameOf: (key: Buffer) => Buffer;
+  /** Bytes at the end of a key that do not belong to the name. */
+  readonly suffixBytes: number;
   readonly prefix: Buffer;
   readonly delimiter: Buffer;
   /** Common prefixes up to and including this name are not repeated. */
@@ -70,31 +76,57 @@ interface Scan {
   readonly start: Buffer;
 }
 
-type Found = { readonly prefix: Buffer } | { readonly row: MergedRow };
+interface Sink {
+  row: Visit;
+  /** Answers whether there is room for more. */
+  prefix(prefix: Buffer): boolean;
+}
 
 /** Rows and common prefixes in byte order; after a common prefix the scan jumps behind it. */
-function* found(scan: Scan): Generator<Found> {
+function scanNames(scan: Scan, sink: Sink): void {
+  if (scan.delimiter.length === 0) {
+    scanMerged(scan, scan.start, scan.end, sink.row);
+    return;
+  }
   let start: Buffer | undefined = scan.start;
   while (start) {
     let jump: Buffer | undefined;
-    for (const row of mergedRows(scan.index, scan.cells, start, scan.end)) {
-      const common = commonPrefix(scan.nameOf(row.key), scan);
-      if (!common) {
-        yield { row };
-        continue;
-      }
-      if (Buffer.compare(common, scan.after) > 0) yield { prefix: common };
-      jump = prefixEnd(Buffer.concat([scan.tablePrefix, common]));
-      break;
-    }
+    scanMerged(scan, start, scan.end, (key, bytes, cell) => {
+      const common = commonPrefix(key, scan);
+      if (!common) return sink.row(key, bytes, cell);
+      const isNew = Buffer.compare(common, scan.after) > 0;
+      if (!isNew || sink.prefix(common)) jump = prefixEnd(Buffer.concat([scan.tablePrefix, common]));
+      return false;
+    });
     start = jump;
   }
 }
 
-function commonPrefix(name: Buffer, scan: Scan): Buffer | undefined {
-  if (scan.delimiter.length === 0) return undefined;
+function commonPrefix(key: Buffer, scan: Scan): Buffer | undefined {
+  const name = key.subarray(NAME_AT, key.length - scan.suffixBytes);
   const at = name.indexOf(scan.delimiter, scan.prefix.length);
   return at < 0 ? undefined : Buffer.from(name.subarray(0, at + scan.delimiter.length));
+}
+
+/** Collects up to `limit` entries and notices whether there is one more. */
+function collect<Entry>(
+  scan: Scan,
+  limit: number,
+  row: (key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined) => Entry,
+  prefix: (prefix: string) => Entry,
+): { entries: Entry[]; truncated: boolean } {
+  const entries: Entry[] = [];
+  let truncated = false;
+  const hasRoom = () => {
+    truncated = entries.length >= limit;
+    return !truncated;
+  };
+  if (limit <= 0) return { entries, truncated };
+  scanNames(scan, {
+    row: (key, bytes, cell) => hasRoom() && entries.push(row(key, bytes, cell)) > 0,
+    prefix: (name) => hasRoom() && entries.push(prefix(name.toString())) > 0,
+  });
+  return { entries, truncated };
 }
 
 function successor(key: Buffer): Buffer {
@@ -110,36 +142,30 @@ export function listObjects(index: IndexStore, state: State, input: ListObjectsI
   const prefix = Buffer.from(input.prefix);
   const from = Buffer.concat([tablePrefix, prefix]);
   const after = Buffer.from(input.after);
-  const entries: ListEntry[] = [];
   const scan: Scan = {
     index,
     cells: sortedCells(state, from),
     tablePrefix,
     end: prefixEnd(from),
-    nameOf: (key) => key.subarray(NAME_AT),
+    view: 'visible',
+    suffixBytes: 0,
     prefix,
     delimiter: Buffer.from(input.delimiter),
     after,
     start: after.length === 0 ? from : later(from, successor(Buffer.concat([tablePrefix, after]))),
   };
-  if (input.limit <= 0) return { entries, truncated: false };
-  for (const one of found(scan)) {
-    if (entries.length >= input.limit) return { entries, truncated: true };
-    if ('prefix' in one) entries.push({ kind: 'prefix', prefix: one.prefix.toString() });
-    else entries.push(objectEntry(one.row));
-  }
-  return { entries, truncated: false };
+  return collect<ListEntry>(scan, input.limit, objectEntry, (prefix) => ({ kind: 'prefix', prefix }));
 }
 
-function objectEntry(merged: MergedRow): ListEntry {
-  const key = merged.key.toString('utf8', NAME_AT, merged.key.length);
-  if (merged.cell) {
-    const row = merged.cell.visible as ObjectRow;
-    return listEntry(key, row, row.attributes.storageClass);
+function objectEntry(key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined): ListEntry {
+  const name = key.toString('utf8', NAME_AT, key.length);
+  if (cell) {
+    const row = cell.visible as ObjectRow;
+    return listEntry(name, row, row.attributes.storageClass);
   }
-  const input = new ByteReader(merged.bytes!, 1);
+  const input = new ByteReader(bytes!, 1);
   const summary = decodeSummary(input);
-  return listEntry(key, summary, input.shortText());
+  return listEntry(name, summary, input.shortText());
 }
 
 type Summary = Pick<ObjectRow, 'size' | 'etag' | 'lastModified' | 'checksum'>;
@@ -160,20 +186,17 @@ export function listUploads(index: IndexStore, state: State, input: ListUploadsI
     cells: sortedCells(state, from),
     tablePrefix,
     end: prefixEnd(from),
-    nameOf: (key) => key.subarray(NAME_AT, key.length - 17),
+    view: 'visible',
+    suffixBytes: UPLOAD_SUFFIX_BYTES,
     prefix,
     delimiter: Buffer.from(input.delimiter),
     after: marker,
     start: later(from, uploadStart(tablePrefix, marker, input.uploadIdMarker)),
   };
-  const entries: UploadPage['entries'][number][] = [];
-  if (input.limit <= 0) return { entries, truncated: false };
-  for (const one of found(scan)) {
-    if (entries.length >= input.limit) return { entries, truncated: true };
-    if ('prefix' in one) entries.push({ kind: 'prefix', prefix: one.prefix.toString() });
-    else entries.push({ kind: 'upload', upload: uploadEntry(one.row) });
-  }
-  return { entries, truncated: false };
+  return collect<UploadPage['entries'][number]>(scan, input.limit, uploadEntry, (prefix) => ({
+    kind: 'prefix',
+    prefix,
+  }));
 }
 
 /** Without an upload id the page begins after every upload of the marker's key, as in S3. */
@@ -186,10 +209,10 @@ function uploadStart(tablePrefix: Buffer, marker: Buffer, uploadId: string): Buf
   return Buffer.concat([key, Buffer.of(1)]);
 }
 
-function uploadEntry(merged: MergedRow): UploadRecord {
-  const row = (merged.cell?.visible ?? decodeRow(merged.key, merged.bytes!)) as UploadRow;
-  const { name, uploadId } = uploadKeyParts(merged.key);
-  return uploadRecord(name, uploadId, row);
+function uploadEntry(key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined): UploadPage['entries'][number] {
+  const row = (cell?.visible ?? decodeRow(key, bytes!)) as UploadRow;
+  const { name, uploadId } = uploadKeyParts(key);
+  return { kind: 'upload', upload: uploadRecord(name, uploadId, row) };
 }
 
 export function uploadRecord(key: string, uploadId: string, row: UploadRow): UploadRecord {

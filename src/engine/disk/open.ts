@@ -108,20 +108,16 @@ function makeDirectories(fs: DiskFs, dir: string): void {
 
 /** Buckets, sums and unfinished removals; object rows stay in the index. Answers the known trash. */
 function loadIndex(index: IndexStore, state: State, files: FileStore): Set<number> {
-  for (const { key, value } of tableRows(index, TABLE.bucket)) {
+  for (const { key, value } of index.table(TABLE.bucket)) {
     const row = decodeRow(key, value) as BucketRow;
     state.buckets.load(row, index.get(bucketPrefix(TABLE.usage, row.id)));
   }
-  for (const { key, value } of tableRows(index, TABLE.segment)) {
+  for (const { key, value } of index.table(TABLE.segment)) {
     state.liveBytes.set(key.readUInt32BE(1), value.readDoubleBE(0));
   }
   state.onFilesFreed = (freed) => files.discard(freed);
-  for (const { key } of tableRows(index, TABLE.trash)) files.trash.add(key.readUIntBE(1, 6));
+  for (const { key } of index.table(TABLE.trash)) files.trash.add(key.readUIntBE(1, 6));
   return new Set(files.trash);
-}
-
-function tableRows(index: IndexStore, table: number) {
-  return index.range(Buffer.of(table), Buffer.of(table + 1));
 }
 
 interface StartLogInput {

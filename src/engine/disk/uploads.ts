@@ -16,7 +16,7 @@ import { checkMd5, type StoredBody, storeBody, storeChunks, withFiles } from './
 import { commit, type Disk, rowBytesBound } from './disk.ts';
 import { noSuchUpload } from './failures.ts';
 import { doneKey, isUploadId, objectKey, partKey, partNumberOf, partPrefix, prefixEnd, uploadKey } from './keys.ts';
-import { mergedRows, sortedCells, uploadRecord } from './listing.ts';
+import { scanMerged, sortedCells, uploadRecord } from './listing.ts';
 import type { Draft } from './log.ts';
 import { attributesBytes, checkCondition, openSource, putResult } from './objects.ts';
 import { completedChecksum, runningChecksum } from './part-checksum.ts';
@@ -135,30 +135,38 @@ interface NumberedPart {
   readonly row: PartRow;
 }
 
-function* partsOf(disk: Disk, name: UploadName, view: 'visible' | 'projected', after = 0): Generator<NumberedPart> {
+/** Parts in order of number, those after `after`, at most `limit`. */
+function partsOf(
+  disk: Disk,
+  name: UploadName,
+  view: 'visible' | 'projected',
+  after = 0,
+  limit = PART_NUMBER_MAX,
+): NumberedPart[] {
   const prefix = partPrefix(name.bucket.id, name.uploadId);
   const start = partKey(name.bucket.id, name.uploadId, Math.min(after + 1, 0xffff));
-  for (const merged of mergedRows(disk.index, sortedCells(disk.state, prefix), start, prefixEnd(prefix), view)) {
-    const row = (merged.cell?.[view] ?? decodeRow(merged.key, merged.bytes!)) as PartRow;
-    yield { partNumber: partNumberOf(merged.key), key: merged.key, row };
-  }
+  const merge = { index: disk.index, cells: sortedCells(disk.state, prefix), view };
+  const parts: NumberedPart[] = [];
+  scanMerged(merge, start, prefixEnd(prefix), (key, bytes, cell) => {
+    const row = (cell?.[view] ?? decodeRow(key, bytes!)) as PartRow;
+    parts.push({ partNumber: partNumberOf(key), key, row });
+    return parts.length < limit;
+  });
+  return parts;
 }
 
 export function listParts(disk: Disk, input: ListPartsInput): PartPage {
   const upload = uploadRecord(input.key, input.uploadId, requireUpload(disk, input));
-  const parts: PartRecord[] = [];
-  if (input.limit <= 0) return { upload, parts, truncated: false };
-  for (const { partNumber, row } of partsOf(disk, input, 'visible', Math.max(0, input.afterPartNumber))) {
-    if (parts.length >= input.limit) return { upload, parts, truncated: true };
-    parts.push(partRecord(partNumber, row));
-  }
-  return { upload, parts, truncated: false };
+  const limit = Math.max(0, input.limit);
+  const found = partsOf(disk, input, 'visible', Math.max(0, input.afterPartNumber), limit + 1);
+  const parts = found.slice(0, limit).map(({ partNumber, row }) => partRecord(partNumber, row));
+  return { upload, parts, truncated: limit > 0 && found.length > limit };
 }
 
 export async function abortUpload(disk: Disk, name: UploadName): Promise<void> {
   requireUpload(disk, name);
   const key = uploadKey(name.bucket.id, name.key, name.uploadId);
-  const parts = [...partsOf(disk, name, 'projected')];
+  const parts = partsOf(disk, name, 'projected');
   await commit(disk, { bytes: rowBytesBound(key.length, 0) + (parts.length + 64) * 48, deletion: true }, () => {
     if (!disk.state.projected(key)) throw noSuchUpload();
     const drafts: Draft[] = [{ key, row: null }];
@@ -239,7 +247,7 @@ async function commitCompletion(
   const bytes = rowBytesBound(key.length * 4 + attributesBytes(row), small?.length ?? 0) + PART_NUMBER_MAX * drop(1);
   const size = { bytes: Math.min(bytes, disk.options.segmentBytes >>> 1), deletion: false };
   return commit<PutResult | undefined>(disk, size, () => {
-    const current = [...partsOf(disk, input, 'projected')];
+    const current = partsOf(disk, input, 'projected');
     if (!disk.state.projected(upload) || !sameParts(chosen, current)) return { drafts: [], result: undefined };
     checkCondition(disk.state.projected(key) as ObjectRow | null, input.condition);
     const placed = { ...row, lastModified: disk.clock.now() };
