@@ -143,7 +143,7 @@ const organizationPolicy: fc.Arbitrary<OrganizationPolicy> = fc.record({
         'role/Admin',
       ),
     }),
-    { minLength: 1, maxLength: 4 },
+    { minLength: 1, maxLength: 12 },
   ),
 });
 const bucketPolicy: fc.Arbitrary<BucketPolicy> = fc.record({

@@ -409,3 +409,36 @@ test('can-i over patterns: everything allowed and nothing refused', () => {
   );
   assert.equal(decideCanI({ caller: ANONYMOUS, action: 's3:GetObject', resource: '*' }, { caller: org(ALL) }), false);
 });
+
+test('statements with long lists are found through every entry, among many others', () => {
+  const many = (name: (index: number) => string) => Array.from({ length: 300 }, (_, index) => name(index));
+  const long = {
+    actions: ['s3:GetObject', 's3:PutObject'],
+    resources: many((index) => (index % 3 === 0 ? `b${index}/x*` : `b${index}/k`)),
+    principals: many((index) => (index % 3 === 0 ? `coreweave/W${index}-*` : `coreweave/N${index}`)),
+  };
+  const crowd = Array.from({ length: 40 }, (_, index) => ({
+    actions: [`s3:Act${index}`],
+    resources: ['b1/k'],
+    principals: ['coreweave/N2'],
+  }));
+  const own = org(long, ...crowd, {
+    effect: 'Deny',
+    actions: ['s3:PutObject'],
+    resources: ['b1/k'],
+    principals: ['coreweave/N2'],
+  });
+  const may = (uid: string, bucketName: string, key: string, action = 's3:GetObject') =>
+    ask({ own, caller: callerOf('org-a', { kind: 'user', uid }), action, resource: object(key, bucketName) }).allow;
+  for (const uid of ['N1', 'N299', 'W0-a', 'W297-']) {
+    assert.equal(may(uid, 'b1', 'k'), true, uid);
+    assert.equal(may(uid, 'b297', 'xyz'), true, uid);
+    assert.equal(may(uid, 'b297', 'k'), false, uid);
+  }
+  assert.equal(may('N300', 'b1', 'k'), false);
+  assert.equal(may('W1-a', 'b1', 'k'), false);
+  assert.equal(may('N2', 'b1', 'k', 's3:PutObject'), false);
+  assert.equal(may('N1', 'b1', 'k', 's3:PutObject'), true);
+  assert.equal(may('N2', 'b1', 'k', 's3:Act39'), true);
+  assert.equal(may('N2', 'b1', 'k', 's3:Act40'), false);
+});

@@ -8,6 +8,9 @@ export interface Matcher {
   readonly any: boolean;
 }
 
+const NO_TEXTS: ReadonlySet<string> = new Set();
+const NO_GLOBS: readonly Glob[] = [];
+
 export function compileMatcher(patterns: Iterable<string>): Matcher {
   const exact = new Set<string>();
   const globs = new Map<string, Glob>();
@@ -16,7 +19,11 @@ export function compileMatcher(patterns: Iterable<string>): Matcher {
     if (glob.exact) exact.add(pattern);
     else globs.set(glob.source, glob);
   }
-  return { exact, globs: [...globs.values()], any: globs.has('*') };
+  return {
+    exact: exact.size === 0 ? NO_TEXTS : exact,
+    globs: globs.size === 0 ? NO_GLOBS : [...globs.values()],
+    any: globs.has('*'),
+  };
 }
 
 export function matches(matcher: Matcher, text: string): boolean {

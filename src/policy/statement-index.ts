@@ -40,8 +40,10 @@ interface TextIndex<T> {
   readonly lengths: number[];
 }
 
+/** Made only where there are enough statements to be worth it. */
 interface ActionIndex {
-  readonly exact: Map<string, Leaf>;
+  exact: Map<string, Leaf> | undefined;
+  /** Statements of any action. */
   readonly wild: Leaf;
 }
 
@@ -54,18 +56,24 @@ export interface Leaf {
 const PREFIX_LENGTHS = [128, 96, 64, 48, 32, 24, 16, 12, 8, 4, 0] as const;
 /** A statement with more combinations than this is filed less precisely instead of very often. */
 const PLACES_MAX = 512;
+/** So many statements are tried one by one before more are told apart by action. */
+const UNSORTED_MAX = 8;
 
 export function compileIndex(sources: Iterable<StatementSource>): StatementIndex {
   const statements: CompiledStatement[] = [];
   const byPrincipal = newTextIndex<TextIndex<ActionIndex>>();
+  // Many statements share their lists of actions and principals, word for word.
+  const seen = new Map<string, Matcher>();
+  const matcherOf = (patterns: readonly string[]) =>
+    getOrMake(seen, JSON.stringify(patterns), () => compileMatcher(patterns));
   for (const source of sources) {
     const statement: CompiledStatement = {
       policy: source.policy,
       name: source.name,
       effect: source.effect,
-      principals: compileMatcher(source.principals),
-      actions: compileMatcher(source.actions),
-      resources: compileMatcher(source.resources),
+      principals: matcherOf(source.principals),
+      actions: matcherOf(source.actions),
+      resources: matcherOf(source.resources),
       conditions: source.conditions,
     };
     statements.push(statement);
@@ -85,8 +93,10 @@ function file(byPrincipal: TextIndex<TextIndex<ActionIndex>>, statement: Compile
       ? places(byResource, resources, newActionIndex)
       : new Set([placeOf(byResource.byPrefix, '', byResource, newActionIndex)]);
     for (const spot of spots) {
-      if (byAction) for (const action of actions.exact) addTo(getOrMake(spot.exact, action, newLeaf), statement);
-      else addTo(spot.wild, statement);
+      if (byAction && spot.wild.deny.length + spot.wild.allow.length >= UNSORTED_MAX) {
+        spot.exact ??= new Map();
+        for (const action of actions.exact) addTo(getOrMake(spot.exact, action, newLeaf), statement);
+      } else addTo(spot.wild, statement);
     }
   }
 }
@@ -124,7 +134,7 @@ export function candidates(
   const leaves: Leaf[] = [];
   for (const byResource of lookUp(index.byPrincipal, principal)) {
     for (const byAction of lookUp(byResource, resource)) {
-      const exact = byAction.exact.get(action);
+      const exact = byAction.exact?.get(action);
       if (exact !== undefined) leaves.push(exact);
       leaves.push(byAction.wild);
     }
@@ -175,7 +185,7 @@ function newTextIndex<T>(): TextIndex<T> {
 }
 
 function newActionIndex(): ActionIndex {
-  return { exact: new Map(), wild: newLeaf() };
+  return { exact: undefined, wild: newLeaf() };
 }
 
 function newLeaf(): Leaf {
