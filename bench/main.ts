@@ -57,6 +57,8 @@ if (options.help) {
       `  workloads: ${options.only}\n  servers: ${options.peers}\n  --quick: one round of one second, to see that it works; its figures mean nothing\n`,
   );
 } else {
+  // Only an orderly exit ends the servers.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   await bench();
 }
 
@@ -166,7 +168,7 @@ async function measureOne(dir: string, server: Server, workload: string, seconds
   if (API_LOADS.has(workload)) return measureApi(dir, server as Sallyport, workload, seconds);
   const { [workload as WorkloadName]: chosen } = WORKLOADS as Readonly<Record<WorkloadName, Workload>>;
   const sample = await measure(dir, server, chosen, seconds);
-  if (sample.errors > 0) progress(`  ${server.name}: ${sample.errors} errors`);
+  if (sample.errors > 0) progress(`  ${server.name}: ${sample.errors} errors ${sample.failure}`);
   return sample;
 }
 

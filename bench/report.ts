@@ -22,7 +22,7 @@ export function report(measured: Measurements, facts: RunFacts): string {
     '',
     `Commit ${facts.commit}. ${facts.rounds} interleaved rounds of ${facts.seconds} s; medians (lowest–highest) of the ratios of each round. ` +
       `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}; ` +
-      'client and servers share the machine. Below ±15 % is noise.',
+      'client and servers share the machine. Below ±15 % is noise; rows of runs with errors are left out.',
     '',
     verdicts(measured),
     '',
@@ -80,7 +80,7 @@ function figures(measured: Measurements, facts: RunFacts): string {
 }
 
 function figureLine(title: string, server: string, samples: readonly Sample[]): string {
-  const of = (field: keyof Sample) => spreadOf(samples.map((sample) => sample[field]));
+  const of = (field: Exclude<keyof Sample, 'failure'>) => spreadOf(samples.map((sample) => sample[field]));
   const large = title.includes('MiB');
   const rate = of(large ? 'bytesPerSecond' : 'requestsPerSecond');
   const scale = large ? 1e-6 : 1;

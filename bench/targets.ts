@@ -35,11 +35,10 @@ export const ISSUE = 'issue';
 
 type Field = 'requestsPerSecond' | 'bytesPerSecond' | 'p50' | 'bytesPerCoreSecond';
 
+/** Undefined when it was not measured, or when requests failed: then the rate says nothing. */
 function values(measured: Measurements, server: string, workload: string, field: Field): readonly number[] | undefined {
-  return measured.samples
-    .get(server)
-    ?.get(workload)
-    ?.map((sample) => sample[field]);
+  const samples = measured.samples.get(server)?.get(workload);
+  return samples?.some(({ errors }) => errors > 0) ? undefined : samples?.map((sample) => sample[field]);
 }
 
 function against(

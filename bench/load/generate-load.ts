@@ -13,6 +13,8 @@ export interface Sample {
   readonly p50: number;
   readonly p99: number;
   readonly errors: number;
+  /** One of them, in words; empty when the generator does not tell. */
+  readonly failure: string;
   /** Microseconds of server processor time per request, all its processes together. */
   readonly cpuPerRequest: number;
   /** Bytes per second of server processor time: throughput of one fully used core. */
@@ -44,6 +46,7 @@ export async function generateLoad(load: Load): Promise<Sample> {
     p50: result.p50 * 1000,
     p99: result.p99 * 1000,
     errors: result.errors,
+    failure: result.failure ?? '',
     cpuPerRequest: (cpu * 1e6) / good,
     bytesPerCoreSecond: cpu === 0 ? 0 : result.bytes / cpu,
     memory: residentBytes(load.pids()),
@@ -57,6 +60,7 @@ interface Result {
   readonly seconds: number;
   readonly p50: number;
   readonly p99: number;
+  readonly failure?: string;
 }
 
 async function runWrk(load: Load): Promise<Result> {

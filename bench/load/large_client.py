@@ -17,7 +17,7 @@ with open(path, "rb") as source:
     heads = [head for head in source.read().split(b"\0") if head]
 body_size = os.path.getsize(path + ".body")
 lock = threading.Lock()
-finished = {"requests": 0, "bytes": 0, "errors": 0, "latencies": []}
+finished = {"requests": 0, "bytes": 0, "errors": 0, "failure": "", "latencies": []}
 
 
 def connect():
@@ -38,13 +38,15 @@ def read_head(link):
     lines = head.split(b"\r\n")
     status = int(lines[0].split(b" ")[1])
     length = 0 if status == 204 else None
+    last = False
     for line in lines[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
+        name, _, value = line.lower().partition(b":")
+        if name == b"content-length":
             length = int(value)
+        last = last or (name == b"connection" and value.strip() == b"close")
     if length is None:
         raise OSError("an answer without Content-Length")
-    return status, length, len(rest)
+    return status, length, len(rest), last
 
 
 def exchange(link, head, body):
@@ -52,14 +54,14 @@ def exchange(link, head, body):
     sent = 0
     while sent < body_size:
         sent += os.sendfile(link.fileno(), body.fileno(), sent, body_size - sent)
-    status, length, got = read_head(link)
+    status, length, got, last = read_head(link)
     while got < length:
         # With MSG_TRUNC the kernel counts and drops the bytes; the buffer is never written beyond its size.
         dropped = link.recv_into(memoryview(large), min(length - got, len(large)), socket.MSG_TRUNC)
         if dropped == 0:
             raise OSError("connection closed inside the body")
         got += dropped
-    return status, body_size or length
+    return status, body_size or length, last
 
 
 large = bytearray(1 << 20)
@@ -72,16 +74,21 @@ def work(number):
         while time.monotonic() < end:
             begun = time.perf_counter()
             try:
-                status, moved = exchange(link, heads[turn % len(heads)], body)
-                good = 200 <= status < 300
-            except OSError:
-                good, moved = False, 0
+                status, moved, last = exchange(link, heads[turn % len(heads)], body)
+                if last:
+                    link.close()
+                    link = connect()
+                good, failure = 200 <= status < 300, f"status {status}"
+            except OSError as error:
+                good, moved, failure = False, 0, str(error)
                 link.close()
                 link = connect()
             turn += 1
             with lock:
                 finished["requests"] += 1
                 finished["errors"] += 0 if good else 1
+                if not good:
+                    finished["failure"] = failure
                 finished["bytes"] += moved if good else 0
                 finished["latencies"].append(time.perf_counter() - begun)
 

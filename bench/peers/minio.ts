@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../load/generate-load.ts';
+import { goModuleVersion } from './go-program.ts';
 import { BUCKET, freePort, launch, type Peer, randomName, s3, untilAnswers } from './peer.ts';
 
 const program = (): string => process.env.BENCH_MINIO ?? 'minio';
@@ -27,7 +28,8 @@ export const minio: Peer = {
     await untilAnswers(endpoint, dir, '/minio/health/live');
     const target = { endpoint, bucket: BUCKET, signed: true, accessKeyId, secret };
     await s3(target, 'PUT', `/${BUCKET}`);
-    const version = (await run(program(), ['--version'])).trim().split('\n')[0];
-    return { name: 'MinIO', about: `${version}, one drive, default settings`, target, ...running };
+    const version = await goModuleVersion(program());
+    const about = `MinIO ${version}, one drive, default settings; flushes the data (fdatasync), but neither the rename nor the directory, before 200`;
+    return { name: 'MinIO', about, target, ...running };
   },
 };
