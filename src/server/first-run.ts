@@ -66,7 +66,10 @@ export class BootstrapFiles {
   }
 }
 
-/** The block that the first start prints: paste it into a shell and the AWS CLI works. */
+/**
+ * The block that the first start prints: paste it into a shell and the AWS CLI works. The region has two names because
+ * botocore and AWS CLI 1 read the second one only; without a region they presign with SigV2.
+ */
 export function welcome(file: BootstrapFile, path: string, zone: string): string {
   return `
 Sallyport is ready for its first user.
@@ -81,7 +84,7 @@ Paste this into a shell, and the AWS CLI and every AWS SDK fetch short-lived key
   export AWS_CONTAINER_CREDENTIALS_FULL_URI=${file.apiUrl}/v1/cwobject/temporary-credentials/api-token
   export AWS_CONTAINER_AUTHORIZATION_TOKEN="Bearer ${file.apiToken}"
   export AWS_ENDPOINT_URL_S3=${file.s3Url}
-  export AWS_REGION=${zone}
+  export AWS_REGION=${zone} AWS_DEFAULT_REGION=${zone}
 
   aws s3 mb s3://my-first-bucket
   aws s3 ls

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import http2, { type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import https from 'node:https';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import type net from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { HostPort } from './config.ts';
 
 /** A door that is open. */
@@ -84,13 +85,26 @@ export async function listenApi(options: {
   }
   const plain1 = http.createServer(HTTP1_OPTIONS, options.http1);
   plain1.timeout = IDLE_MS;
+  // It never listens itself, but it begins to watch its connections (header timeout, which are idle) at this event.
+  plain1.emit('listening');
   answerMalformed(plain1, options.malformed);
   const plain2 = http2.createServer({ settings, maxSessionMemory: 32 }, options.http2);
   plain2.setTimeout(IDLE_MS);
   plain2.on('sessionError', () => {});
   const closeHttp2 = closeSessions(plain2);
-  const front = net.createServer({ noDelay: true }, (socket) => splitByPreface(socket, plain1, plain2));
-  return start(front, options.address, () => {
+  // The HTTP/1 server is the one that listens, because only a listening one watches over slow headers and knows which
+  // of its connections are idle. What it did with a new connection happens after the look at the first bytes.
+  const acceptHttp1 = plain1.listeners('connection');
+  plain1.removeAllListeners('connection');
+  plain1.on('connection', (socket) =>
+    splitByPreface(socket, {
+      http1: () => {
+        for (const accept of acceptHttp1) accept.call(plain1, socket);
+      },
+      http2: () => plain2.emit('connection', socket),
+    }),
+  );
+  return start(plain1, options.address, () => {
     plain1.closeIdleConnections();
     closeHttp2();
   });
@@ -109,7 +123,7 @@ function closeSessions(server: http2.Http2Server | http2.Http2SecureServer): () 
 }
 
 /** Reads just enough of the first bytes to know which protocol this is, and hands the socket on untouched. */
-function splitByPreface(socket: Socket, http1: http.Server, overHttp2: http2.Http2Server): void {
+function splitByPreface(socket: Socket, accept: { readonly http1: () => void; readonly http2: () => void }): void {
   let seen: Buffer = Buffer.alloc(0);
   const onError = () => socket.destroy();
   const timer = setTimeout(() => socket.destroy(), HEADERS_MS);
@@ -123,7 +137,12 @@ function splitByPreface(socket: Socket, http1: http.Server, overHttp2: http2.Htt
     socket.off('error', onError);
     socket.pause();
     socket.unshift(seen);
-    (matches ? overHttp2 : http1).emit('connection', socket);
+    if (matches) {
+      // The session takes the bytes out of the socket itself; flowing ones would be lost to it.
+      accept.http2();
+      return;
+    }
+    accept.http1();
     socket.resume();
   };
   socket.on('error', onError);
