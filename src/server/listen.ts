@@ -85,8 +85,6 @@ export async function listenApi(options: {
   }
   const plain1 = http.createServer(HTTP1_OPTIONS, options.http1);
   plain1.timeout = IDLE_MS;
-  // It never listens itself, but it begins to watch its connections (header timeout, which are idle) at this event.
-  plain1.emit('listening');
   answerMalformed(plain1, options.malformed);
   const plain2 = http2.createServer({ settings, maxSessionMemory: 32 }, options.http2);
   plain2.setTimeout(IDLE_MS);
