@@ -85,8 +85,8 @@ async function openLocked(input: OpenDiskEngineInput, index: IndexStore, unlock:
   await disk.checkpointer.write();
   log.prepareNext().catch((error) => input.log?.warn('no log segment could be prepared', { error: String(error) }));
   return new DiskEngine(disk, async () => {
-    await log.close();
     await disk.compactor.close();
+    await log.close();
     await disk.checkpointer.close().finally(async () => {
       await disk.hashes.close();
       fds.close();

@@ -72,29 +72,35 @@ class LogReader {
       }
       const bytes = this.#load(this.#segment);
       if (bytes.length < this.#offset) throw this.#refuse('the segment is shorter than the index says');
-      const end = this.#plannedEnd();
-      this.#replaySegment(bytes.subarray(0, end ?? bytes.length));
-      if (end === undefined) {
+      const next = this.#nextSegment();
+      this.#replaySegment(bytes.subarray(0, next?.previousEnd ?? bytes.length));
+      if (!next) {
         this.#checkTail(bytes);
         return { place: { segment: this.#segment, offset: this.#offset }, sequence: this.#sequence };
       }
-      if (this.#offset !== end) throw this.#refuse('a record is damaged, and later ones exist');
-      this.#segment += 1;
+      if (this.#offset !== next.previousEnd) throw this.#refuse('a record is damaged, and later ones exist');
+      this.#segment = next.segment;
       this.#offset = 0;
     }
   }
 
-  /** Where the next segment says that this one ended; undefined when this is the last one. */
-  #plannedEnd(): number | undefined {
-    if (!this.#numbers.includes(this.#segment + 1)) return undefined;
-    const bytes = this.#load(this.#segment + 1, HEADER_BYTES + 8);
-    const head = readHead(bytes, 0);
-    if (head?.type !== RECORD.segmentStart) return undefined;
-    const meta = metaOf(bytes, 0, head);
-    if (meta.readUInt32BE(0) !== this.#segment) throw this.#refuse('the next segment does not follow this one');
-    const end = meta.readUInt32BE(4);
-    if (end < this.#offset) throw this.#refuse('the next segment begins before the place of the index');
-    return end;
+  /**
+   * The segment that continues this one and where it says that this one ended; undefined when this is the last. After a
+   * full disk several may claim it, the last of them rightly: nothing in the others was flushed.
+   */
+  #nextSegment(): { segment: number; previousEnd: number } | undefined {
+    let next: { segment: number; previousEnd: number } | undefined;
+    for (const segment of this.#numbers) {
+      if (segment <= this.#segment) continue;
+      const bytes = this.#load(segment, HEADER_BYTES + 8);
+      const head = readHead(bytes, 0);
+      if (head?.type !== RECORD.segmentStart) continue;
+      const meta = metaOf(bytes, 0, head);
+      if (meta.readUInt32BE(0) === this.#segment) next = { segment, previousEnd: meta.readUInt32BE(4) };
+    }
+    if (next && next.previousEnd < this.#offset)
+      throw this.#refuse('the next segment begins before the place of the index');
+    return next;
   }
 
   #replaySegment(bytes: Buffer): void {

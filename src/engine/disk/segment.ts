@@ -78,6 +78,16 @@ export class SegmentFiles {
     this.#fds.release(handle);
   }
 
+  /** Bytes of the file. */
+  size(segment: number): number {
+    const handle = this.acquire(segment);
+    try {
+      return this.#fs.sizeSync(handle.fd);
+    } finally {
+      this.release(handle);
+    }
+  }
+
   /** A pinned segment stays on disk until the last `unpin`. */
   pin(segment: number): void {
     this.#pins.set(segment, (this.#pins.get(segment) ?? 0) + 1);
