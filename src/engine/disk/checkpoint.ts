@@ -10,6 +10,7 @@ import type { State } from './state.ts';
 const HURRY_ROWS = 4096;
 const BEHIND_ROWS = 65_536;
 const META_BYTES = 26;
+const USED = Buffer.of(1);
 
 export interface Checkpoint {
   /** The index holds everything before this place of the log. */
@@ -56,7 +57,8 @@ export interface CheckpointParts {
  */
 export class Checkpointer {
   readonly #parts: CheckpointParts;
-  readonly #knownTrash: Set<number>;
+  /** Trash as the index has it. */
+  #knownTrash: ReadonlySet<number>;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #failed = false;
@@ -64,7 +66,7 @@ export class Checkpointer {
 
   constructor(parts: CheckpointParts, knownTrash: ReadonlySet<number>) {
     this.#parts = parts;
-    this.#knownTrash = new Set(knownTrash);
+    this.#knownTrash = knownTrash;
   }
 
   /** Whether writers should wait for the index. */
@@ -97,12 +99,14 @@ export class Checkpointer {
 
   async #write(): Promise<void> {
     const { state, index, log, files } = this.#parts;
+    // Before the index forgets a removed file its removal must be durable.
+    await files.flushUnlinked();
     const { place, sequence } = log.durable;
     const { writes, settle } = state.takeDirty();
     const meta = encodeCheckpoint({ place, sequence, lowestFile: files.lowest, nextFile: files.next });
-    const trash = this.#trashWrites();
+    const trash = new Set(files.trash);
     try {
-      await index.write([...writes, ...trash, { key: META_KEY, value: meta }]);
+      await index.write([...writes, ...this.#trashWrites(trash), { key: META_KEY, value: meta }]);
     } catch (error) {
       settle(false);
       this.#failed = true;
@@ -110,22 +114,16 @@ export class Checkpointer {
       return;
     }
     this.#failed = false;
+    this.#knownTrash = trash;
     settle(true);
     this.#parts.onWritten(place);
   }
 
-  #trashWrites(): IndexWrite[] {
-    const { files } = this.#parts;
+  #trashWrites(trash: ReadonlySet<number>): IndexWrite[] {
+    const known = this.#knownTrash;
     const writes: IndexWrite[] = [];
-    for (const file of files.takeEmptied()) {
-      this.#knownTrash.delete(file);
-      writes.push({ key: fileKey(TABLE.trash, file), value: null });
-    }
-    for (const file of files.trash) {
-      if (this.#knownTrash.has(file)) continue;
-      this.#knownTrash.add(file);
-      writes.push({ key: fileKey(TABLE.trash, file), value: Buffer.of(1) });
-    }
+    for (const file of known) if (!trash.has(file)) writes.push({ key: fileKey(TABLE.trash, file), value: null });
+    for (const file of trash) if (!known.has(file)) writes.push({ key: fileKey(TABLE.trash, file), value: USED });
     return writes;
   }
 

@@ -17,10 +17,11 @@ export class FileStore {
   readonly #pins = new Map<number, number>();
   /** Numbers given out whose record is not in the log yet. */
   readonly #unsettled = new Set<number>();
-  /** Unused files that are not unlinked yet. */
+  /** Unused files whose removal is not durable yet. The index keeps them, so that no crash leaks their space. */
   readonly trash = new Set<number>();
-  /** Unlinked since the index was last told. */
-  #emptied = new Set<number>();
+  /** Those of the trash that are unlinked, but whose directory is not flushed. */
+  #unlinked = new Set<number>();
+  readonly #unlinking = new Set<Promise<void>>();
   #next: number;
 
   constructor(fs: DiskFs, fds: FdCache, root: string, next: number) {
@@ -100,7 +101,7 @@ export class FileStore {
     if (left > 0) this.#pins.set(file, left);
     else {
       this.#pins.delete(file);
-      if (this.trash.has(file)) void this.#unlink(file);
+      if (this.trash.has(file)) this.#startUnlink(file);
     }
   }
 
@@ -108,15 +109,21 @@ export class FileStore {
   discard(files: readonly number[]): void {
     for (const file of files) {
       this.trash.add(file);
-      if (!this.#pins.has(file)) void this.#unlink(file);
+      if (!this.#pins.has(file)) this.#startUnlink(file);
     }
   }
 
-  /** Removes what a failed or refused write left. Never throws: a leftover is collected at the next start. */
+  /** Removes what a failed or refused write left. Never throws. */
   async abandon(file: number): Promise<void> {
     await this.#fs.unlink(this.incomingPath(file)).catch(() => {});
-    await this.#fs.unlink(this.path(file)).catch(() => {});
+    this.trash.add(file);
+    await this.#unlink(file);
     this.settle(file);
+  }
+
+  #startUnlink(file: number): void {
+    const work = this.#unlink(file).finally(() => this.#unlinking.delete(work));
+    this.#unlinking.add(work);
   }
 
   async #unlink(file: number): Promise<void> {
@@ -124,20 +131,32 @@ export class FileStore {
     try {
       await this.#fs.unlink(this.path(file));
     } catch (error) {
-      // Stays in the trash, which the index keeps, and is tried again at the next start.
+      // Stays in the trash and is tried again at the next start.
       if (errorCode(error) !== 'ENOENT') return;
     }
-    this.trash.delete(file);
-    this.#emptied.add(file);
+    this.#unlinked.add(file);
   }
 
-  takeEmptied(): Set<number> {
-    const emptied = this.#emptied;
-    this.#emptied = new Set();
-    return emptied;
+  /** Makes the removals so far durable and takes them out of the trash. */
+  async flushUnlinked(): Promise<void> {
+    const files = this.#unlinked;
+    if (files.size === 0) return;
+    this.#unlinked = new Set();
+    try {
+      for (const name of new Set([...files].map(directoryName))) {
+        await syncDirectory(this.#fs, join(this.#root, name)).catch(ignoreMissing);
+      }
+      for (const file of files) this.trash.delete(file);
+    } catch {
+      for (const file of files) this.#unlinked.add(file);
+    }
   }
 
-  /** Removes half-written files, and complete ones from `lowest` on that no row uses. */
+  async close(): Promise<void> {
+    await Promise.all(this.#unlinking);
+  }
+
+  /** Removes half-written files; complete ones from `lowest` on that no row uses become trash. */
   collectOrphans(lowest: number, isUsed: (file: number) => boolean): void {
     const incoming = join(this.#root, 'incoming');
     for (const name of this.#fs.readdirSync(incoming)) this.#fs.unlinkSync(join(incoming, name));
@@ -147,7 +166,7 @@ export class FileStore {
       for (const name of this.#fs.readdirSync(join(this.#root, directory))) {
         const file = Number.parseInt(name, 16);
         if (file >= this.#next) this.#next = file + 1;
-        if (file >= lowest && !isUsed(file)) this.#fs.unlinkSync(join(this.#root, directory, name));
+        if (file >= lowest && !isUsed(file)) this.trash.add(file);
       }
     }
   }
@@ -162,4 +181,8 @@ function directoryName(file: number): string {
   return Math.floor(file / FILES_PER_DIRECTORY)
     .toString(16)
     .padStart(9, '0');
+}
+
+function ignoreMissing(error: unknown): void {
+  if (errorCode(error) !== 'ENOENT') throw error;
 }

@@ -87,6 +87,7 @@ async function openLocked(input: OpenDiskEngineInput, index: IndexStore, unlock:
   return new DiskEngine(disk, async () => {
     await disk.compactor.close();
     await log.close();
+    await files.close();
     await disk.checkpointer.close().finally(async () => {
       await disk.hashes.close();
       fds.close();
