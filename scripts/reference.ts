@@ -78,7 +78,8 @@ function accessPage(): string {
   return `${GENERATED}
 # Who may call what
 
-The role object-storage-admin holds every \`cwobject:\` action. Everybody else needs an organization policy that allows the
+The role object-storage-admin holds every \`cwobject:\` action that no policy denies, and listing, ensuring and deleting access
+policies even then, so that no policy locks everybody out. Everybody else needs an organization policy that allows the
 action on the resource \`*\`.
 
 ## coreweave.cwobject.v1.CWObject (also served as cwobject.v1.CWObject)

@@ -22,6 +22,20 @@ export function isGlobalAction(canonical: string): boolean {
   return canonical.startsWith('cwobject:') || canonical === 's3:listallmybuckets';
 }
 
+const POLICY_REPAIR: ReadonlySet<string> = new Set([
+  'cwobject:listaccesspolicy',
+  'cwobject:ensureaccesspolicy',
+  'cwobject:deleteaccesspolicy',
+]);
+
+/**
+ * What the role Object Storage Admin has even against a Deny (contract control-plane 5 and 7.4: "internal static policy"):
+ * otherwise one policy that refuses `cwobject:*` to everybody could never be taken back.
+ */
+export function isPolicyRepair(canonical: string): boolean {
+  return POLICY_REPAIR.has(canonical);
+}
+
 /** Never looks at the bucket policy, so that nobody locks himself out (7.4). */
 export const PUT_BUCKET_POLICY = 's3:putbucketpolicy';
 export const DELETE_BUCKET_POLICY = 's3:deletebucketpolicy';

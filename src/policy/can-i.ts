@@ -1,5 +1,5 @@
 import type { Caller } from '../core/index.ts';
-import { canonicalAction, isGlobalAction, otherSpelling } from './actions.ts';
+import { canonicalAction, isGlobalAction, isPolicyRepair, otherSpelling } from './actions.ts';
 import type { CompiledOrganizationPolicies } from './compile.ts';
 import { organizationPrincipals, roleGrants } from './decide.ts';
 import { compileGlob, globCovers, globsOverlap } from './glob.ts';
@@ -30,6 +30,7 @@ export function decideCanI(
   const spellings = [action, otherSpelling(action)].filter((spelling) => spelling !== undefined);
   const [principal] = organizationPrincipals(caller);
   let allowed = roleGrants(caller, action, policies.roles);
+  if (allowed && isPolicyRepair(action)) return true;
   for (const statement of policies.caller?.index.statements ?? []) {
     if (!(principal === undefined ? statement.principals.any : matches(statement.principals, principal))) continue;
     const deny = statement.effect === 'Deny';

@@ -179,6 +179,30 @@ test('Object Storage Admin has every cwobject action, no S3 action, and only as 
   assert.equal(outcome({ ...create, caller: workload }), 'no no-organization-policy organization');
 });
 
+test('A-01 nobody locks everybody out: the role keeps what repairs organization policies, and nothing else', () => {
+  const roles = ['object-storage-admin'];
+  const own = org(ALL, { effect: 'Deny', actions: ['*'] });
+  const workload = callerOf('org-a', { kind: 'saml', role: 'Admin' });
+  for (const name of ['ListAccessPolicy', 'ensureaccesspolicy', 'DeleteAccessPolicy']) {
+    const action = `cwobject:${name}`;
+    assert.equal(outcome({ own, roles, action, resource: GLOBAL }), 'yes allowed role');
+    assert.equal(decideCanI({ caller: ALICE, action, resource: '*' }, { caller: own, roles }), true);
+    for (const powerless of [{}, { roles: ['iam-admin'] }, { roles, caller: workload }]) {
+      assert.equal(
+        outcome({ own, action, resource: GLOBAL, ...powerless }),
+        'no organization-policy-deny organization',
+      );
+      const { caller = ALICE, ...held } = { caller: ALICE, ...powerless };
+      assert.equal(decideCanI({ caller, action, resource: '*' }, { ...held, caller: own }), false);
+    }
+  }
+  for (const action of ['cwobject:CreateAccessKey', 'cwobject:*', 's3:GetObject', '*']) {
+    assert.equal(decideCanI({ caller: ALICE, action, resource: '*' }, { caller: own, roles }), false, action);
+  }
+  const mint = { own, roles, action: 'cwobject:CreateAccessKey', resource: GLOBAL };
+  assert.equal(outcome(mint), 'no organization-policy-deny organization');
+});
+
 test('C5 both published names of the OIDC mint action mean the same', () => {
   for (const pattern of [
     'cwobject:CreateAccessKeyOIDC',

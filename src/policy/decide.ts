@@ -4,6 +4,7 @@ import {
   canonicalAction,
   DELETE_BUCKET_POLICY,
   isGlobalAction,
+  isPolicyRepair,
   otherSpelling,
   PUT_BUCKET_POLICY,
 } from './actions.ts';
@@ -68,15 +69,22 @@ function resourceText(resource: AccessResource): string | undefined {
 }
 
 function decideByOwnOrganization(question: Question, caller: PrincipalCaller, policies: PolicySet): Decision {
+  const byRole = roleGrants(caller, question.action, policies.roles);
+  if (byRole && isPolicyRepair(question.action)) return ALLOWED_BY_ROLE;
   const found = ask(policies.caller?.index, question, organizationPrincipals(caller));
   if (found.deny !== undefined) return decided('organization-policy-deny', 'organization', found.deny);
   if (found.allow !== undefined) return decided('allowed', 'organization', found.allow);
-  if (roleGrants(caller, question.action, policies.roles)) return { allow: true, reason: 'allowed', layer: 'role' };
+  if (byRole) return ALLOWED_BY_ROLE;
   const none = policies.caller === undefined || policies.caller.policyCount === 0;
   return refuse(none ? 'no-organization-policy' : 'organization-policy-no-allow', 'organization');
 }
 
-/** Object Storage Admin has every `cwobject:` action and no S3 action; an explicit Deny is stronger. */
+const ALLOWED_BY_ROLE: Decision = { allow: true, reason: 'allowed', layer: 'role' };
+
+/**
+ * Object Storage Admin has every `cwobject:` action and no S3 action. An explicit Deny is stronger, except over what
+ * repairs policies.
+ */
 export function roleGrants(caller: Caller, action: string, roles: readonly string[] | undefined): boolean {
   return (
     caller.kind === 'principal' &&
