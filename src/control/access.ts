@@ -12,8 +12,6 @@ export interface AccessRow {
    */
   readonly authentication: 'none' | 'bearer' | 'bearer-or-raw' | 'raw-jwt' | 'body';
   readonly right: Right;
-  /** Weight of the call in the audit trail. */
-  readonly audit: 'none' | 'read' | 'change' | 'mint';
   /** False: answered `unimplemented` before anything is looked at. */
   readonly served: boolean;
 }
@@ -26,28 +24,23 @@ export type Right =
   | { readonly kind: 'roles'; readonly own: readonly UserRole[]; readonly others?: readonly UserRole[] };
 
 const AUTHENTICATED: Right = { kind: 'authenticated' };
-const open: AccessRow = { authentication: 'none', right: AUTHENTICATED, audit: 'none', served: true };
+const open: AccessRow = { authentication: 'none', right: AUTHENTICATED, served: true };
 
-function action(name: string, audit: AccessRow['audit']): AccessRow {
-  return { authentication: 'bearer', right: { kind: 'action', action: `cwobject:${name}` }, audit, served: true };
+function action(name: string): AccessRow {
+  return { authentication: 'bearer', right: { kind: 'action', action: `cwobject:${name}` }, served: true };
 }
 
 function later(authentication: AccessRow['authentication'], name: string): AccessRow {
   const right: Right = { kind: 'action', action: `cwobject:${name}` };
-  return { authentication, right, audit: 'mint', served: false };
+  return { authentication, right, served: false };
 }
 
-function roles(own: readonly UserRole[], audit: AccessRow['audit'], others?: readonly UserRole[]): AccessRow {
+function roles(own: readonly UserRole[], others?: readonly UserRole[]): AccessRow {
   const right: Right = others === undefined ? { kind: 'roles', own } : { kind: 'roles', own, others };
-  return { authentication: 'bearer', right, audit, served: true };
+  return { authentication: 'bearer', right, served: true };
 }
 
-const anybody = (audit: AccessRow['audit']): AccessRow => ({
-  authentication: 'bearer',
-  right: AUTHENTICATED,
-  audit,
-  served: true,
-});
+const anybody: AccessRow = { authentication: 'bearer', right: AUTHENTICATED, served: true };
 
 const OWN_TOKENS: readonly UserRole[] = ['access-token-admin', 'iam-admin'];
 const SEE_TOKENS: readonly UserRole[] = ['access-token-viewer', 'access-token-admin', 'iam-viewer', 'iam-admin'];
@@ -57,40 +50,40 @@ type Rows<Service extends { readonly method: object }> = Readonly<Record<keyof S
 
 /** Contract control-plane section 2. Types make a row for every method compulsory. */
 export const CWOBJECT_ACCESS: Rows<typeof CWObject> = {
-  authCanI: anybody('read'),
-  createAccessKeyFromJWT: action('CreateAccessKey', 'mint'),
-  listAccessKeyInfo: action('ListAccessKeyInfo', 'read'),
-  getAccessKeyInfo: action('GetAccessKeyInfo', 'read'),
-  updateAccessKeyStatus: action('UpdateAccessKeyStatus', 'change'),
-  listAccessPolicies: action('ListAccessPolicy', 'read'),
-  ensureAccessPolicy: action('EnsureAccessPolicy', 'change'),
-  deleteAccessPolicy: action('DeleteAccessPolicy', 'change'),
-  listBucketInfo: action('ListBucketInfo', 'read'),
-  getBucketInfo: action('GetBucketInfo', 'read'),
-  setBucketSettings: action('SetBucketSettings', 'change'),
-  setOrganizationSettings: action('SetOrganizationSettings', 'change'),
-  revokeAccessKeyByAccessKey: action('RevokeAccessKeyByAccessKey', 'change'),
-  revokeAccessKeysByPrincipal: action('RevokeAccessKeysByPrincipal', 'change'),
+  authCanI: anybody,
+  createAccessKeyFromJWT: action('CreateAccessKey'),
+  listAccessKeyInfo: action('ListAccessKeyInfo'),
+  getAccessKeyInfo: action('GetAccessKeyInfo'),
+  updateAccessKeyStatus: action('UpdateAccessKeyStatus'),
+  listAccessPolicies: action('ListAccessPolicy'),
+  ensureAccessPolicy: action('EnsureAccessPolicy'),
+  deleteAccessPolicy: action('DeleteAccessPolicy'),
+  listBucketInfo: action('ListBucketInfo'),
+  getBucketInfo: action('GetBucketInfo'),
+  setBucketSettings: action('SetBucketSettings'),
+  setOrganizationSettings: action('SetOrganizationSettings'),
+  revokeAccessKeyByAccessKey: action('RevokeAccessKeyByAccessKey'),
+  revokeAccessKeysByPrincipal: action('RevokeAccessKeysByPrincipal'),
   createAccessKeyFromSAML: later('body', 'CreateAccessKeySAML'),
   createAccessKeyFromOIDC: later('body', 'CreateAccessKeyOIDC'),
   createAccessKeyFromContainerCreds: later('raw-jwt', 'CreateAccessKeyOIDC'),
-  createAccessKeyFromApiToken: { ...action('CreateAccessKey', 'mint'), authentication: 'bearer-or-raw' },
+  createAccessKeyFromApiToken: { ...action('CreateAccessKey'), authentication: 'bearer-or-raw' },
 };
 
 export const ADMIN_ACCESS: Rows<typeof Admin> = {
-  whoAmI: anybody('read'),
-  createOrganization: roles(['platform-admin'], 'change'),
-  getOrganization: anybody('read'),
-  listOrganizations: roles(['platform-admin'], 'read'),
-  setOrganizationEntitlements: roles(['platform-admin'], 'change'),
-  createUser: roles(['iam-admin'], 'change'),
-  getUser: roles(SEE_USERS, 'read'),
-  listUsers: roles(SEE_USERS, 'read'),
-  updateUser: roles(['iam-admin'], 'change'),
-  deleteUser: roles(['iam-admin'], 'change'),
-  createApiToken: roles(OWN_TOKENS, 'mint', ['iam-admin']),
-  listApiTokens: roles(SEE_TOKENS, 'read', SEE_USERS),
-  deleteApiToken: roles(OWN_TOKENS, 'change'),
+  whoAmI: anybody,
+  createOrganization: roles(['platform-admin']),
+  getOrganization: anybody,
+  listOrganizations: roles(['platform-admin']),
+  setOrganizationEntitlements: roles(['platform-admin']),
+  createUser: roles(['iam-admin']),
+  getUser: roles(SEE_USERS),
+  listUsers: roles(SEE_USERS),
+  updateUser: roles(['iam-admin']),
+  deleteUser: roles(['iam-admin']),
+  createApiToken: roles(OWN_TOKENS, ['iam-admin']),
+  listApiTokens: roles(SEE_TOKENS, SEE_USERS),
+  deleteApiToken: roles(OWN_TOKENS),
 };
 
 export const HEALTH_ACCESS: Rows<typeof Health> = { check: open, list: open, watch: open };
@@ -101,6 +94,6 @@ export const ROUTE_ACCESS = {
   'GET /healthz': open,
   'GET /readyz': open,
   'GET /openapi.json': open,
-  'GET /metrics': action('GetMetrics', 'read'),
-  'GET /v1beta1/auth/whoami': anybody('read'),
+  'GET /metrics': action('GetMetrics'),
+  'GET /v1beta1/auth/whoami': anybody,
 } as const satisfies Readonly<Record<string, AccessRow>>;

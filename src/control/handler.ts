@@ -21,8 +21,6 @@ import { addServices, cwobjectHandlers } from './services.ts';
 export interface ControlHandler {
   http1(req: IncomingMessage, res: ServerResponse): void;
   http2(req: Http2ServerRequest, res: Http2ServerResponse): void;
-  /** True when this edge has a route for the path, whatever the verb; other paths may belong to somebody else. */
-  serves(path: string): boolean;
 }
 
 const RPC_PATH = /^\/[A-Za-z][\w.]*\.\w+\/\w+$/;
@@ -92,8 +90,6 @@ export function createControlHandler(ports: ControlPorts): ControlHandler {
   return {
     http1: handle,
     http2: handle,
-    serves: (path) =>
-      fixed.has(path) || rpcHandlers.has(path) || json.find('', path) !== undefined || RPC_PATH.test(path),
   };
 }
 

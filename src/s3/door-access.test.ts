@@ -92,6 +92,20 @@ test('S-13 a streaming payload keyword is for PutObject and UploadPart only', as
   assert.equal(await kept(), 'kept');
 });
 
+test('S-02 an unknown key gets one answer, whatever else is wrong with the request', async () => {
+  const stranger = 'CWSTRANGERSTRANG';
+  for (const more of [{}, { forged: true }, { headers: { 'x-amz-security-token': 'x' } }, { target: '/nowhere/k' }]) {
+    const answer = await door.knock({ target: '/lab/k', as: stranger, ...more });
+    assert.deepEqual([answer.status, answer.code], [403, 'InvalidAccessKeyId'], JSON.stringify(more));
+    assert.match(answer.body, new RegExp(`<AWSAccessKeyId>${stranger}<`));
+  }
+  const now = door.now;
+  door.now = () => now() + 3_600_000;
+  assert.equal((await door.knock({ target: '/lab/k', as: stranger })).code, 'InvalidAccessKeyId');
+  assert.equal((await door.knock({ target: '/lab/k' })).code, 'RequestTimeTooSkewed');
+  door.now = now;
+});
+
 test('S-17 ended keys and foreign session tokens', async () => {
   door.keys.set('CWEXPIREDEXPIRED', { state: 'expired' });
   door.keys.set('CWSUSPENDEDSUSPE', { state: 'suspended' });

@@ -8,5 +8,4 @@ export * from './claim.ts';
 export { type Dialect, S3_DIALECT } from './dialect.ts';
 export { parseClaim } from './parse.ts';
 export { checkPayloadHash } from './payload-hash.ts';
-export { createDummyHolder } from './signing-key.ts';
 export { verifyClaim } from './verify.ts';

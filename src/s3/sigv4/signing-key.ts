@@ -1,5 +1,4 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import type { Entropy } from '../../core/index.ts';
 import type { ClaimScope, SecretHolder } from './claim.ts';
 
 /** Signing keys remembered per access key. A client uses one region; more come from clock midnight or from attackers. */
@@ -31,12 +30,4 @@ function deriveSigningKey(secret: string, scope: ClaimScope): KeyObject {
   let key: Buffer = Buffer.from(`AWS4${secret}`);
   for (const step of steps) key = createHmac('sha256', key).update(step).digest();
   return createSecretKey(key);
-}
-
-/**
- * A holder nobody has the secret of. Verifying a claim of an unknown key id against it costs the same work as a wrong
- * signature of a known one (threat S-02). Make one per process: it is cached like any other.
- */
-export function createDummyHolder(entropy: Entropy): SecretHolder {
-  return { secret: Buffer.from(entropy.bytes(30)).toString('base64url') };
 }

@@ -16,7 +16,6 @@ import {
   TEST_NOW,
   TEST_SECRET,
 } from './signing.test-support.ts';
-import { createDummyHolder } from './signing-key.ts';
 import { verifyClaim } from './verify.ts';
 
 const holder = { secret: TEST_SECRET };
@@ -129,12 +128,6 @@ test('S-01 any one-bit change of method, target, signed header or authorization 
     }, S3Error);
   });
   fc.assert(property, { numRuns: 3000 });
-});
-
-test('S-02 an unknown key is judged against a holder nobody knows, with the same result', () => {
-  const dummy = createDummyHolder({ bytes: (size) => new Uint8Array(size).fill(7) });
-  assert.ok(dummy.secret.length >= 40);
-  refused('SignatureDoesNotMatch', () => judge(headerSigned(), TEST_NOW, dummy));
 });
 
 test('S-03 a broken Authorization header is AuthorizationHeaderMalformed', () => {
