@@ -73,7 +73,7 @@ test('usage errors: exit code 2, one message, what to do', async () => {
 test('a mistyped command is answered with the near one', async () => {
   const terminal = fakeTerminal();
   assert.equal(await run(['buckt', 'list'], terminal), 2);
-  assert.match(terminal.stderr(), /bucket/);
+  assert.match(terminal.stderr(), /Did you mean bucket\?/);
 });
 
 test('a group without a command shows its help and is a usage error', async () => {

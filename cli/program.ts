@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
 import { bucketCommands } from './commands/bucket.ts';
 import { canICommand } from './commands/can-i.ts';
 import { keyCommands } from './commands/key.ts';
@@ -33,7 +34,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 function asUsage(error: unknown): unknown {
   if (!(error instanceof CommanderError)) return error;
-  return usageFailure(error.message.replace(/^error: /, ''), 'Add --help to the command to see how it is used.');
+  return usageFailure(
+    error.message.replace(/^error: /, '').replaceAll('\n', ' '),
+    'Add --help to the command to see how it is used.',
+  );
 }
 
 export function createProgram(session: Session): Command {
@@ -47,6 +51,7 @@ export function createProgram(session: Session): Command {
     .option('--token <token>', 'API access token (default: $SALLYPORT_API_TOKEN, else bootstrap.json of that server)')
     .option('--s3-url <url>', 'S3 door, for bucket commands (default: $SALLYPORT_S3_URL, else bootstrap.json)')
     .option('--data-dir <path>', 'where bootstrap.json is (default: $SALLYPORT_DATA_DIR, else ./data)')
+    .version(manifest.version, '--version', 'print the version')
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })

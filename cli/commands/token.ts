@@ -1,5 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Expiry, parseExpiry } from '../arguments.ts';
 import { withExamples, YES } from '../help.ts';
 import { allPages, type Invocation, type Session } from '../session.ts';
@@ -8,7 +8,7 @@ import { fields, table } from '../text.ts';
 
 interface CreateOptions {
   readonly name: string;
-  readonly note: string;
+  readonly note?: string;
   readonly expires: Expiry;
   readonly user?: string;
 }
@@ -22,12 +22,11 @@ export function tokenCommands(program: Command, session: Session): void {
       .command('create')
       .description('Make an API access token. It is shown once, here.')
       .requiredOption('--name <name>', 'what it is for')
-      .option('--note <text>', 'more about it', '')
-      .option(
-        '--expires <when>',
-        'duration (8h, 30d), time (2027-01-31T12:00:00Z) or never (default: 30d)',
-        parseExpiry,
-        { afterSeconds: 30 * 86_400 },
+      .option('--note <text>', 'more about it')
+      .addOption(
+        new Option('--expires <when>', 'duration (8h, 30d), time (2027-01-31T12:00:00Z) or never')
+          .argParser(parseExpiry)
+          .default({ afterSeconds: 30 * 86_400 }, '30d'),
       )
       .option('--user <id>', 'for another user of the organization (default: yourself)')
       .action(session.action(createToken)),
@@ -63,7 +62,7 @@ async function createToken(invocation: Invocation, options: CreateOptions): Prom
   const answer = await client.admin.createApiToken({
     userId: options.user ?? '',
     name: options.name,
-    note: options.note,
+    note: options.note ?? '',
     ...(end === undefined ? {} : { expireTime: timestampFromMs(end) }),
   });
   const shape = answer.token === undefined ? undefined : tokenShape(answer.token);
