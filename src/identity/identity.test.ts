@@ -214,6 +214,29 @@ test('K-01 removed token: a read that was under way is not kept', async (t) => {
   await assert.rejects(async () => reading.authenticate(first.secret), { code: 'unauthenticated' });
 });
 
+test('K-01 deleted token: its temporary keys stop with it, permanent and other keys stay, no key is made any more', async (t) => {
+  const { identity, keys, first, orgId, events } = await makeWorld(t);
+  const principal = { kind: 'user', uid: first.admin.id } as const;
+  const other = await identity.createApiToken(orgId, { userId: first.admin.id, name: 'other', note: '' }, 'test');
+  const base = { orgId, principal, groups: [], attributes: {} };
+  const exchange = (apiTokenId: string) =>
+    keys.exchange({ ...base, source: 'api-token-exchange', durationSeconds: 3600, proof: apiTokenId, apiTokenId });
+  const issue = (durationSeconds: number) =>
+    keys.issue({ ...base, source: 'token', durationSeconds, apiTokenId: first.token.id });
+  const stopped = [await exchange(first.token.id), await issue(900)];
+  const kept = [await issue(0), await exchange(other.record.id)];
+  for (const { accessKeyId } of [...stopped, ...kept]) assert.equal((await keys.resolve(accessKeyId)).state, 'usable');
+  await identity.deleteApiToken(orgId, first.token.id, 'test');
+  for (const { accessKeyId } of stopped) assert.equal((await keys.resolve(accessKeyId)).state, 'unknown');
+  for (const { accessKeyId } of kept) assert.equal((await keys.resolve(accessKeyId)).state, 'usable');
+  const told = events.findLast(([name]) => name === 'keysRevoked')?.[1];
+  assert.deepEqual(new Set(told?.accessKeyIds as string[]), new Set(stopped.map((key) => key.accessKeyId)));
+  // Both had been authenticated before the token went.
+  await assert.rejects(async () => exchange(first.token.id), { code: 'unauthenticated' });
+  await assert.rejects(issue(0), { code: 'unauthenticated' });
+  await assert.rejects(identity.deleteApiToken(orgId, first.token.id, 'test'), { code: 'not-found' });
+});
+
 test('K-06 API tokens: not in records, events or the database file', async (t) => {
   const { dir, identity, first, orgId, store, events } = await makeWorld(t);
   const made = await identity.createApiToken(orgId, { userId: first.admin.id, name: 'ci', note: 'n' }, 'test');

@@ -10,7 +10,7 @@ export interface TokensDependencies {
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly entropy: Entropy;
-  readonly events: Pick<Events, 'adminChanged'>;
+  readonly events: Pick<Events, 'adminChanged' | 'keysRevoked'>;
 }
 
 export interface MadeToken {
@@ -63,6 +63,10 @@ export async function deleteApiToken(
   actor: string,
   deps: TokensDependencies,
 ): Promise<void> {
-  if (!(await deps.store.apiTokens.remove(orgId, id))) throw noSuch('API access token', id);
+  const accessKeyIds = await deps.store.transact(async (records) => {
+    if (!(await records.apiTokens.remove(orgId, id))) throw noSuch('API access token', id);
+    return records.accessKeys.revokeTemporaryByToken(orgId, id, deps.clock.now());
+  });
   deps.events.adminChanged({ orgId, actor, subject: 'api-token', id, change: 'deleted' });
+  if (accessKeyIds.length > 0) deps.events.keysRevoked({ orgId, actor, accessKeyIds });
 }

@@ -22,6 +22,10 @@ export interface Identity {
     input: NewApiToken,
     actor: string,
   ): Promise<{ readonly record: ApiTokenRecord; readonly secret: string }>;
+  /**
+   * Stops the temporary keys that the token made as well, when the call answers: people delete a token because it leaked.
+   * Permanent keys stay until they are revoked. Fails `not-found`.
+   */
   deleteApiToken(orgId: string, id: string, actor: string): Promise<void>;
   apply(change: ChangeRecord): void;
   /** Writes pending last-used times. */

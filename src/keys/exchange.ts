@@ -92,7 +92,7 @@ export class Exchanges {
   async #findOrMint(request: ExchangeRequest, proofHash: Uint8Array): Promise<Handed> {
     const { store, sealer } = this.#deps;
     const found = await store.transact(async (records) => {
-      await checkMayHoldKeys(records, request.orgId, request.principal);
+      await checkMayHoldKeys(records, request);
       const earlier = await records.accessKeys.findByProof(request.orgId, proofHash);
       if (earlier !== undefined && earlier.status === 'active' && this.#reusable(toHanded(earlier), request)) {
         return {

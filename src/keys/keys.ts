@@ -101,7 +101,7 @@ async function issue(request: IssueRequest, deps: IssueDependencies): Promise<Is
   const { durationSeconds, orgId, principal, source, attributes, groups, apiTokenId } = request;
   const order = { orgId, principal, source, attributes, groups, ...(apiTokenId === undefined ? {} : { apiTokenId }) };
   const minted = await deps.store.transact(async (records) => {
-    await checkMayHoldKeys(records, orgId, principal);
+    await checkMayHoldKeys(records, order);
     const createdAt = deps.clock.now();
     const life = durationSeconds === 0 ? {} : { expiresAt: createdAt + durationSeconds * 1000 };
     const made = mint({ ...order, createdAt, ...life }, deps);

@@ -53,8 +53,17 @@ export function mint(order: MintOrder, { sealer, entropy }: MintDependencies): M
   return minted;
 }
 
-/** Fails `denied` when the principal is suspended, or is a user who is gone or deactivated (threat K-02). */
-export async function checkMayHoldKeys(records: ControlRecords, orgId: string, principal: Principal): Promise<void> {
+/**
+ * Fails `denied` when the principal is suspended, or is a user who is gone or deactivated, and `unauthenticated` when the
+ * API token was deleted since the caller was authenticated (threat K-02).
+ */
+export async function checkMayHoldKeys(
+  records: ControlRecords,
+  { orgId, principal, apiTokenId }: Pick<MintOrder, 'orgId' | 'principal' | 'apiTokenId'>,
+): Promise<void> {
+  if (apiTokenId !== undefined && (await records.apiTokens.find(orgId, apiTokenId)) === undefined) {
+    throw new Failure('unauthenticated', 'the API access token was deleted: no key is made');
+  }
   if (await records.accessKeys.principalSuspended(orgId, principalName(principal))) {
     throw new Failure(
       'denied',

@@ -185,7 +185,7 @@ export interface AccessKeyRecord {
   readonly revokedAt?: Instant;
   /** Keyed hash of the proof that minted it, for idempotent exchanges. */
   readonly proofHash?: Uint8Array;
-  /** API token, if one minted it; the key dies with its user, not with the token. */
+  /** API token, if one minted it. A temporary key dies with it; a permanent one dies with the user only. */
   readonly apiTokenId?: string;
 }
 
@@ -209,6 +209,8 @@ export interface AccessKeyRecords {
   revoke(orgId: string, id: string, at: Instant): Promise<boolean>;
   /** Ids of the keys that this call revoked. */
   revokeByPrincipal(orgId: string, principalName: string, at: Instant): Promise<readonly string[]>;
+  /** The same for the keys that this API token minted and that would still live for a while; permanent ones stay. */
+  revokeTemporaryByToken(orgId: string, apiTokenId: string, at: Instant): Promise<readonly string[]>;
   /** Ids of the keys whose status changed. */
   setStatusByPrincipal(orgId: string, principalName: string, status: AccessKeyStatus): Promise<readonly string[]>;
   /** Whether the principal is suspended now: no key can be minted for it until it is active again. */

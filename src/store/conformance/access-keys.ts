@@ -124,6 +124,26 @@ function endTests(check: StoreTest): void {
     assert.equal((await store.accessKeys.find('CW2'))?.revokedAt, 100);
     for (const id of ['CW3', 'CW4']) assert.equal((await store.accessKeys.find(id))?.revokedAt, undefined);
   });
+  check('access keys: revoked by API token, temporary ones only', async (store) => {
+    const made = { apiTokenId: 'token-1', expiresAt: 9000 };
+    await insertAll(store, [
+      accessKey('CW1', made),
+      accessKey('CW2', { apiTokenId: 'token-1' }),
+      accessKey('CW3', { ...made, apiTokenId: 'token-2' }),
+      accessKey('CW4', { ...made, orgId: 'org-b' }),
+      accessKey('CW5', { ...made, revokedAt: 100 }),
+      accessKey('CW6', { ...made, expiresAt: 3000 }),
+      accessKey('CW7', { ...made, status: 'suspended' }),
+      accessKey('CW8', { expiresAt: 9000 }),
+    ]);
+    const revoked = await store.accessKeys.revokeTemporaryByToken('org-a', 'token-1', 3000);
+    assert.deepEqual([...revoked].sort(), ['CW1', 'CW7']);
+    assert.deepEqual(await store.accessKeys.revokeTemporaryByToken('org-a', 'token-1', 4000), []);
+    assert.equal((await store.accessKeys.find('CW1'))?.revokedAt, 3000);
+    assert.equal((await store.accessKeys.find('CW5'))?.revokedAt, 100);
+    for (const id of ['CW2', 'CW3', 'CW4', 'CW6', 'CW8'])
+      assert.equal((await store.accessKeys.find(id))?.revokedAt, undefined, id);
+  });
   check('access keys: purged when they ended long ago, in batches, nothing else', async (store) => {
     await insertAll(store, [
       accessKey('CW1', { expiresAt: 100 }),

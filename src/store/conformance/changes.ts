@@ -29,6 +29,13 @@ const CHANGES: readonly (readonly [(store: ControlStore) => Promise<unknown>, re
     (s) => s.accessKeys.revokeByPrincipal('org-a', 'coreweave/user-1', 1),
     ['access-key org-a CW1', 'principal org-a coreweave/user-1'],
   ],
+  [
+    async (s) => {
+      await s.accessKeys.insert(accessKey('CW3', { apiTokenId: 't3', expiresAt: 9 }));
+      await s.accessKeys.revokeTemporaryByToken('org-a', 't3', 1);
+    },
+    ['access-key org-a CW3', 'access-key org-a CW3'],
+  ],
   [(s) => s.accessKeys.purge(10, 10), []],
   [(s) => s.policies.ensure(policy('p')), ['policy org-a p']],
   [(s) => s.policies.remove('org-a', 'p'), ['policy org-a p']],

@@ -18,7 +18,7 @@ export function accessKeyRecords(session: Session): AccessKeyRecords {
 }
 
 type KeyQueries = Pick<AccessKeyRecords, 'insert' | 'find' | 'findByProof' | 'list'>;
-type Endings = Pick<AccessKeyRecords, 'revoke' | 'revokeByPrincipal' | 'purge'>;
+type Endings = Pick<AccessKeyRecords, 'revoke' | 'revokeByPrincipal' | 'revokeTemporaryByToken' | 'purge'>;
 type Principals = Pick<AccessKeyRecords, 'setStatusByPrincipal' | 'principalSuspended' | 'setPrincipalSuspended'>;
 
 function keyQueries(session: Session): KeyQueries {
@@ -80,6 +80,12 @@ function endings(session: Session): Endings {
       const ids = (await query.returning('id').execute()).map((row) => fromColumnText(row.id));
       for (const id of ids) session.changed('access-key', orgId, id);
       if (ids.length > 0) session.changed('principal', orgId, principalName);
+      return ids;
+    },
+    async revokeTemporaryByToken(orgId, apiTokenId, at) {
+      const query = revoking(orgId, at).where('api_token_id', '=', columnText(apiTokenId)).where('expires_at', '>', at);
+      const ids = (await query.returning('id').execute()).map((row) => fromColumnText(row.id));
+      for (const id of ids) session.changed('access-key', orgId, id);
       return ids;
     },
     async purge(endedBefore, limit) {
@@ -149,6 +155,7 @@ function toRow(record: AccessKeyRecord): Schema['access_keys'] {
     revoked_at: revokedAt ?? null,
     ended_at: ended === NEVER ? null : ended,
     proof_hash: proofHash ?? null,
+    api_token_id: record.apiTokenId === undefined ? null : indexedText('apiTokenId', record.apiTokenId),
     sealed_secret: sealedSecret,
     body: writeBody(body satisfies Body),
   };

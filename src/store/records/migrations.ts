@@ -15,7 +15,7 @@ export interface ColumnTypes {
 }
 
 /** Numbered from 1; never edited once released, only appended to. */
-const MIGRATIONS: readonly ((types: ColumnTypes) => readonly string[])[] = [firstTables];
+const MIGRATIONS: readonly ((types: ColumnTypes) => readonly string[])[] = [firstTables, tokenOfKeys];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
@@ -75,5 +75,14 @@ function firstTables({ text, int64, bytes, counter, nowMs }: ColumnTypes): reado
     `create table meta (name ${text} primary key, value ${bytes} not null)`,
     `create table changes (sequence ${counter}, kind ${text} not null, org_id ${text} not null, id ${text} not null,
        at ${int64} not null default (${nowMs}))`,
+  ];
+}
+
+/** Which API token made a key: so far only in the body, now looked up when the token is deleted. */
+function tokenOfKeys({ text }: ColumnTypes): readonly string[] {
+  return [
+    `alter table access_keys add column api_token_id ${text}`,
+    `create index access_keys_by_token on access_keys (org_id, api_token_id)
+       where api_token_id is not null and revoked_at is null`,
   ];
 }

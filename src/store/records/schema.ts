@@ -27,6 +27,7 @@ export interface Schema {
     /** The earlier of expiry and revocation; what the purge goes by. */
     ended_at: number | null;
     proof_hash: Uint8Array | null;
+    api_token_id: string | null;
     sealed_secret: Uint8Array;
     body: string;
   };
