@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import type { Command } from 'commander';
 import { readPolicyDocument } from './commands/policy.ts';
@@ -10,7 +12,12 @@ function commandsOf(command: Command): Command[] {
   return [command, ...command.commands.flatMap(commandsOf)];
 }
 
-const NOWHERE = ['--api-url', 'http://127.0.0.1:1', '--token', 'CW-SECRET-hidden'];
+/** An address where something listened a moment ago and nothing does now. */
+const closed = createServer().listen(0, '127.0.0.1');
+await once(closed, 'listening');
+const CLOSED_URL = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
+await new Promise((resolve) => closed.close(resolve));
+const NOWHERE = ['--api-url', CLOSED_URL, '--token', 'CW-SECRET-hidden'];
 
 test('help teaches: every command has a purpose, described options and examples', async () => {
   const all = commandsOf(createProgram(new Session(fakeTerminal())));
@@ -87,12 +94,12 @@ test('no server: exit code 3, and the message says how to start one', async () =
     ['key', 'list'],
     ['whoami'],
     ['can-i', 's3:GetObject'],
-    ['bucket', 'create', 'lab-a', '--s3-url', 'http://127.0.0.1:1'],
+    ['bucket', 'create', 'lab-a', '--s3-url', CLOSED_URL],
   ];
   for (const args of commands) {
     const terminal = fakeTerminal();
     assert.equal(await run([...args, ...NOWHERE], terminal), 3, args.join(' '));
-    assert.match(terminal.stderr(), /cannot reach http:\/\/127\.0\.0\.1:1/);
+    assert.match(terminal.stderr(), /cannot reach http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/);
     assert.match(terminal.stderr(), /Is the server running\?/);
     const json = fakeTerminal();
     assert.equal(await run([...args, ...NOWHERE, '--json'], json), 3);
@@ -107,8 +114,8 @@ test('destructive commands: refused where nobody can be asked, asked at a termin
     ['key', 'revoke', '--principal', 'coreweave/x'],
     ['key', 'suspend', 'coreweave/x'],
     ['policy', 'delete', 'x'],
-    ['bucket', 'delete', 'x', '--s3-url', 'http://127.0.0.1:1'],
-    ['bucket', 'policy', 'delete', 'x', '--s3-url', 'http://127.0.0.1:1'],
+    ['bucket', 'delete', 'x', '--s3-url', CLOSED_URL],
+    ['bucket', 'policy', 'delete', 'x', '--s3-url', CLOSED_URL],
     ['user', 'deactivate', 'x'],
     ['user', 'delete', 'x'],
   ];

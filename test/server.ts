@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,6 +15,8 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 export interface StartOptions {
   /** `SALLYPORT_…` settings beside the ones that are always set. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Certificate chain (signed by itself) and key for both doors, PEM files; the URLs are then https. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Of an earlier server, to start on its data again. It is kept; without it a fresh one is made and removed. */
   readonly dataDir?: string;
 }
@@ -46,8 +50,9 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
   const fresh = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'sallyport-test-')));
   const [apiPort, s3Port] = await freePorts(2);
-  const apiUrl = `http://127.0.0.1:${apiPort}`;
-  const s3Url = `http://127.0.0.1:${s3Port}`;
+  const scheme = options.tls ? 'https' : 'http';
+  const apiUrl = `${scheme}://127.0.0.1:${apiPort}`;
+  const s3Url = `${scheme}://127.0.0.1:${s3Port}`;
   const child = spawn(process.execPath, [join(ROOT, 'src', 'server', 'main.ts')], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -57,6 +62,7 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
       SALLYPORT_API_LISTEN: `127.0.0.1:${apiPort}`,
       SALLYPORT_S3_LISTEN: `127.0.0.1:${s3Port}`,
       SALLYPORT_LOG_LEVEL: 'trace',
+      ...(options.tls ? { SALLYPORT_TLS_CERT: options.tls.cert, SALLYPORT_TLS_KEY: options.tls.key } : {}),
       ...options.env,
     },
   });
@@ -127,12 +133,22 @@ async function untilReady(apiUrl: string, child: ChildProcess, output: () => str
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the server ended:\n${output()}`);
-    const answer = await fetch(`${apiUrl}/readyz`).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.status === 200) return;
+    if ((await statusOf(`${apiUrl}/readyz`)) === 200) return;
     await sleep(25);
   }
   throw new Error(`the server was not ready within ${READY_MS} ms:\n${output()}`);
+}
+
+/** Over a connection of its own that ends with the answer; undefined when there was none. */
+export function statusOf(url: string): Promise<number | undefined> {
+  const options = { agent: false, rejectUnauthorized: false };
+  return new Promise((resolve) => {
+    const request = (url.startsWith('https:') ? https : http).get(url, options, (answer) => {
+      answer.resume();
+      answer.on('close', () => resolve(answer.statusCode));
+    });
+    request.on('error', () => resolve(undefined));
+  });
 }
 
 async function stop(child: ChildProcess, output: () => string): Promise<void> {

@@ -568,3 +568,30 @@ test('keys: unknown, wrong secret, revoked, suspended', async () => {
   await objects.revokeAccessKeyByAccessKey({ accessKey: key.accessKeyId });
   await assert.rejects(list(key.accessKeyId, key.secretKey), { $fault: 'client' });
 });
+
+test('strict mode: what the hosted service refuses is refused, what it accepts works', async () => {
+  const strict = await startServer({ env: { SALLYPORT_STRICT: '1', SALLYPORT_ZONES: 'US-EAST-04A,US-WEST-04A' } });
+  const credentials = apiTokenCredentials({ apiUrl: strict.apiUrl, token: strict.apiToken });
+  const virtual = connect('virtual', { endpoint: strict.s3Url.replace('127.0.0.1', 'localhost'), credentials });
+  // us-east-1 keeps the SDK from sending a location of its own.
+  const path = connect('path', { endpoint: strict.s3Url, credentials, region: 'us-east-1' });
+  const inZone = (Bucket: string, zone: string) =>
+    new s3.CreateBucketCommand({
+      Bucket,
+      CreateBucketConfiguration: { LocationConstraint: zone as s3.BucketLocationConstraint },
+    });
+  await virtual.send(inZone('strict-bucket', 'US-WEST-04A'));
+  await virtual.send(new s3.PutObjectCommand({ Bucket: 'strict-bucket', Key: 'k', Body: 'v' }));
+  const { LocationConstraint } = await virtual.send(new s3.GetBucketLocationCommand({ Bucket: 'strict-bucket' }));
+  assert.equal(LocationConstraint, 'US-WEST-04A');
+  await refused(path.send(new s3.GetObjectCommand({ Bucket: 'strict-bucket', Key: 'k' })), 400, 'InvalidRequest');
+  await refused(virtual.send(inZone('strict-other', 'EU-NORTH-99Z')), 400, 'InvalidLocationConstraint');
+  const nowhere = connect('virtual', {
+    endpoint: strict.s3Url.replace('127.0.0.1', 'localhost'),
+    credentials,
+    region: 'us-east-1',
+  });
+  await refused(nowhere.send(new s3.CreateBucketCommand({ Bucket: 'strict-other' })), 400, 'InvalidLocationConstraint');
+  for (const one of [virtual, path, nowhere]) one.destroy();
+  await strict.stop();
+});

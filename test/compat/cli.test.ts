@@ -5,7 +5,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { assertNoSecrets, freePorts, inheritedEnvironment, ROOT, startServer, type TestServer } from '../server.ts';
+import {
+  assertNoSecrets,
+  freePorts,
+  inheritedEnvironment,
+  ROOT,
+  startServer,
+  statusOf,
+  type TestServer,
+} from '../server.ts';
 
 /** The command line client as people run it: every command once or more against the started server. */
 let server: TestServer;
@@ -254,9 +262,7 @@ test('serve: starts with flags, refuses unknown ones, stops on a signal', async 
   const [child, outcome] = start(['serve', ...args], {});
   const deadline = Date.now() + 20_000;
   while (Date.now() < deadline && child.exitCode === null) {
-    const ready = await fetch(`http://127.0.0.1:${apiPort}/readyz`).catch(() => undefined);
-    await ready?.body?.cancel();
-    if (ready?.status === 200) break;
+    if ((await statusOf(`http://127.0.0.1:${apiPort}/readyz`)) === 200) break;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const me = await start(['whoami', '--data-dir', dataDir, '--json'], {})[1];
