@@ -1,5 +1,5 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import manifest from '../package.json' with { type: 'json' };
 import { bucketCommands } from './commands/bucket.ts';
 import { canICommand } from './commands/can-i.ts';
 import { keyCommands } from './commands/key.ts';
@@ -51,7 +51,7 @@ export function createProgram(session: Session): Command {
     .option('--token <token>', 'API access token (default: $SALLYPORT_API_TOKEN, else bootstrap.json of that server)')
     .option('--s3-url <url>', 'S3 door, for bucket commands (default: $SALLYPORT_S3_URL, else bootstrap.json)')
     .option('--data-dir <path>', 'where bootstrap.json is (default: $SALLYPORT_DATA_DIR, else ./data)')
-    .version(manifest.version, '--version', 'print the version')
+    .version(readVersion(), '--version', 'print the version')
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -79,4 +79,8 @@ export function createProgram(session: Session): Command {
     'sallyport bucket create lab-a',
     'eval "$(sallyport key exchange)" && aws s3 ls',
   );
+}
+
+function readVersion(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
 }

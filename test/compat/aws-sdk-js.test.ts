@@ -1,77 +1,35 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { Agent } from 'node:http';
-import type { LookupFunction } from 'node:net';
+import { request as send } from 'node:http';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import * as s3 from '@aws-sdk/client-s3';
-import { fromContainerMetadata, fromHttp } from '@aws-sdk/credential-providers';
+import { fromContainerMetadata } from '@aws-sdk/credential-providers';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { apiTokenCredentials, createClient } from '../../sdk/index.ts';
+import { apiTokenCredentials } from '../../sdk/index.ts';
 import { startServer, type TestServer } from '../server.ts';
+import { connect, exchange, refused, text, virtualAgent } from './aws-sdk-js-client.ts';
 
 /** AWS SDK for JavaScript v3, unmodified, with credentials from the container-credentials exchange. */
 let server: TestServer;
 let client: s3.S3Client;
-const agent = new Agent({ keepAlive: true });
-
-/** `<bucket>.localhost` does not resolve in Node. */
-const loopbackLookup: LookupFunction = (_host, options, callback) => {
-  if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
-  else callback(null, '127.0.0.1', 4);
-};
-const virtualAgent = new Agent({ keepAlive: true, lookup: loopbackLookup });
-
-function exchange() {
-  return fromHttp({
-    awsContainerCredentialsFullUri: `${server.apiUrl}/v1/cwobject/temporary-credentials/api-token`,
-    awsContainerAuthorizationToken: `Bearer ${server.apiToken}`,
-  });
-}
-
-function connect(style: 'path' | 'virtual', more: s3.S3ClientConfig = {}): s3.S3Client {
-  return new s3.S3Client({
-    endpoint: style === 'path' ? server.s3Url : server.s3Url.replace('127.0.0.1', 'localhost'),
-    region: 'US-EAST-04A',
-    forcePathStyle: style === 'path',
-    credentials: exchange(),
-    requestHandler: { httpAgent: style === 'path' ? agent : virtualAgent },
-    ...more,
-  });
-}
-
 before(async () => {
   server = await startServer();
-  client = connect('path');
+  client = connect(server, 'path');
 });
 after(async () => {
   client.destroy();
-  agent.destroy();
-  virtualAgent.destroy();
   await server.stop();
 });
 
-async function refused(call: Promise<unknown>, status: number, code: string): Promise<void> {
-  await assert.rejects(call, (error: unknown) => {
-    assert(error instanceof s3.S3ServiceException, String(error));
-    assert.deepEqual([error.$metadata.httpStatusCode, error.name], [status, code], error.message);
-    assert(error.$metadata.requestId, 'a refusal carries a request id');
-    return true;
-  });
-}
-
-async function text(answer: s3.GetObjectCommandOutput): Promise<string> {
-  return (await answer.Body?.transformToString()) ?? '';
-}
-
 test('container credentials: the SDK takes them, without a session token, and signs', async () => {
-  const first = await exchange()();
+  const first = await exchange(server)();
   assert.match(first.accessKeyId, /^CW[A-Z0-9]{14}$/);
   assert.match(first.secretAccessKey, /^cwo.{40}$/);
   assert(!first.sessionToken);
   assert(first.expiration && first.expiration.getTime() > Date.now() + 30 * 60_000);
-  assert.equal((await exchange()()).accessKeyId, first.accessKeyId, 'the exchange is idempotent');
+  assert.equal((await exchange(server)()).accessKeyId, first.accessKeyId, 'the exchange is idempotent');
 
   process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI = `${server.apiUrl}/v1/cwobject/temporary-credentials/api-token`;
   process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN = `Bearer ${server.apiToken}`;
@@ -82,7 +40,7 @@ test('container credentials: the SDK takes them, without a session token, and si
     delete process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI;
     delete process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN;
   }
-  const own = connect('path', {
+  const own = connect(server, 'path', {
     credentials: apiTokenCredentials({ apiUrl: server.apiUrl, token: server.apiToken }),
   });
   assert.deepEqual((await own.send(new s3.ListBucketsCommand({}))).Buckets ?? [], []);
@@ -90,7 +48,7 @@ test('container credentials: the SDK takes them, without a session token, and si
 
 for (const style of ['path', 'virtual'] as const) {
   test(`${style}-style: every bucket and object operation`, async () => {
-    const round = connect(style);
+    const round = connect(server, style);
     const Bucket = `js-${style}`;
     const created = await round.send(new s3.CreateBucketCommand({ Bucket }));
     assert.equal(created.$metadata.httpStatusCode, 200);
@@ -350,7 +308,7 @@ test('presigned URLs: GET, PUT, another method, a changed one, an old one', asyn
   const Bucket = 'js-presigned';
   await client.send(new s3.CreateBucketCommand({ Bucket }));
   for (const style of ['path', 'virtual'] as const) {
-    const signer = connect(style);
+    const signer = connect(server, style);
     const Key = `${style} key/ü`;
     const put = await getSignedUrl(signer, new s3.PutObjectCommand({ Bucket, Key }), { expiresIn: 60 });
     assert.equal((await request(put, { method: 'PUT', body: 'by url' })).status, 200);
@@ -372,7 +330,6 @@ test('presigned URLs: GET, PUT, another method, a changed one, an old one', asyn
 
 /** `fetch` resolves no `<bucket>.localhost`; the address is the same, only the Host header matters. */
 async function request(url: string, init: { method?: string; body?: string } = {}) {
-  const { request: send } = await import('node:http');
   return new Promise<{ status: number; body: string }>((resolve, reject) => {
     const outgoing = send(url, { method: init.method ?? 'GET', agent: virtualAgent }, async (answer) => {
       let body = '';
@@ -383,215 +340,3 @@ async function request(url: string, init: { method?: string; body?: string } = {
     outgoing.end(init.body);
   });
 }
-
-const ALGORITHMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
-
-test('checksums: all five are taken, verified, kept and answered', async () => {
-  const Bucket = 'js-checksums';
-  await client.send(new s3.CreateBucketCommand({ Bucket }));
-  for (const algorithm of ALGORITHMS) {
-    const Key = `with-${algorithm}`;
-    const field = `Checksum${algorithm}` as const;
-    for (const Body of ['text', Readable.from([Buffer.from('te'), Buffer.from('xt')])]) {
-      const put = await client.send(
-        new s3.PutObjectCommand({ Bucket, Key, Body, ContentLength: 4, ChecksumAlgorithm: algorithm }),
-      );
-      assert(put[field], `${algorithm} in the answer of PUT`);
-      const got = await client.send(new s3.GetObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' }));
-      assert.equal(got[field], put[field]);
-      assert.equal(await text(got), 'text', 'the SDK verified it while reading');
-    }
-    const wrong = Buffer.alloc({ CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32 }[algorithm]);
-    await refused(
-      client.send(new s3.PutObjectCommand({ Bucket, Key: 'bad', Body: 'text', [field]: wrong.toString('base64') })),
-      400,
-      'BadDigest',
-    );
-  }
-  await refused(client.send(new s3.HeadObjectCommand({ Bucket, Key: 'bad' })), 404, 'NotFound');
-  for (const [algorithm, type] of [
-    ['SHA256', 'COMPOSITE'],
-    ['CRC64NVME', 'FULL_OBJECT'],
-    ['CRC32', 'FULL_OBJECT'],
-  ] as const) {
-    const done = await uploadInParts(Bucket, `parts-${algorithm}`, algorithm, type);
-    assert.equal(done.ChecksumType, type);
-    const value = done[`Checksum${algorithm}`] ?? '';
-    assert.equal(value.endsWith('-2'), type === 'COMPOSITE', value);
-  }
-});
-
-async function uploadInParts(
-  Bucket: string,
-  Key: string,
-  ChecksumAlgorithm: (typeof ALGORITHMS)[number],
-  ChecksumType: 'COMPOSITE' | 'FULL_OBJECT',
-): Promise<s3.CompleteMultipartUploadCommandOutput> {
-  const { UploadId } = await client.send(
-    new s3.CreateMultipartUploadCommand({ Bucket, Key, ChecksumAlgorithm, ChecksumType }),
-  );
-  const Parts: s3.CompletedPart[] = [];
-  for (const [PartNumber, Body] of [
-    [1, Buffer.alloc(5 * 1024 ** 2, 'x')],
-    [2, Buffer.from('end')],
-  ] as const) {
-    const part = await client.send(
-      new s3.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body, ChecksumAlgorithm }),
-    );
-    const field = `Checksum${ChecksumAlgorithm}` as const;
-    assert(part[field]);
-    Parts.push({ PartNumber, ETag: part.ETag, [field]: part[field] });
-  }
-  return client.send(
-    new s3.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, ChecksumType, MultipartUpload: { Parts } }),
-  );
-}
-
-test('conditional reads and writes', async () => {
-  const Bucket = 'js-conditional';
-  const Key = 'k';
-  await client.send(new s3.CreateBucketCommand({ Bucket }));
-  const first = await client.send(new s3.PutObjectCommand({ Bucket, Key, Body: '1', IfNoneMatch: '*' }));
-  await refused(
-    client.send(new s3.PutObjectCommand({ Bucket, Key, Body: '2', IfNoneMatch: '*' })),
-    412,
-    'PreconditionFailed',
-  );
-  await refused(
-    client.send(new s3.PutObjectCommand({ Bucket, Key, Body: '2', IfMatch: '"0123"' })),
-    412,
-    'PreconditionFailed',
-  );
-  await refused(
-    client.send(new s3.PutObjectCommand({ Bucket, Key: 'none', Body: '2', IfMatch: first.ETag })),
-    404,
-    'NoSuchKey',
-  );
-  const second = await client.send(new s3.PutObjectCommand({ Bucket, Key, Body: '2', IfMatch: first.ETag }));
-  await refused(client.send(new s3.GetObjectCommand({ Bucket, Key, IfMatch: first.ETag })), 412, 'PreconditionFailed');
-  const notModified = (error: s3.S3ServiceException) => error.$metadata.httpStatusCode === 304;
-  const get = (more: Partial<s3.GetObjectCommandInput>) =>
-    client.send(new s3.GetObjectCommand({ Bucket, Key, ...more }));
-  await assert.rejects(get({ IfNoneMatch: second.ETag }), notModified);
-  const yesterday = new Date(Date.now() - 86_400_000);
-  const tomorrow = new Date(Date.now() + 86_400_000);
-  await assert.rejects(get({ IfModifiedSince: tomorrow }), notModified);
-  assert.equal(await text(await get({ IfModifiedSince: yesterday })), '2');
-  assert.equal(await text(await get({ IfUnmodifiedSince: tomorrow })), '2');
-  await refused(
-    client.send(new s3.GetObjectCommand({ Bucket, Key, IfUnmodifiedSince: yesterday })),
-    412,
-    'PreconditionFailed',
-  );
-  const race = await Promise.allSettled(
-    Array.from({ length: 8 }, (_, index) =>
-      client.send(new s3.PutObjectCommand({ Bucket, Key: 'race', Body: String(index), IfNoneMatch: '*' })),
-    ),
-  );
-  assert.equal(race.filter(({ status }) => status === 'fulfilled').length, 1, 'one winner');
-  await refused(
-    client.send(
-      new s3.CopyObjectCommand({ Bucket, Key: 'c', CopySource: `${Bucket}/${Key}`, CopySourceIfMatch: '"0123"' }),
-    ),
-    412,
-    'PreconditionFailed',
-  );
-});
-
-test('refusals carry the codes that clients tell apart', async () => {
-  const Bucket = 'js-refusals';
-  await client.send(new s3.CreateBucketCommand({ Bucket }));
-  await client.send(new s3.PutObjectCommand({ Bucket, Key: 'k', Body: 'body' }));
-  const none = 'js-nowhere';
-  await refused(client.send(new s3.ListObjectsV2Command({ Bucket: none })), 404, 'NoSuchBucket');
-  await refused(client.send(new s3.PutObjectCommand({ Bucket: none, Key: 'k', Body: '' })), 404, 'NoSuchBucket');
-  await refused(client.send(new s3.GetObjectCommand({ Bucket, Key: 'none' })), 404, 'NoSuchKey');
-  await refused(client.send(new s3.HeadObjectCommand({ Bucket, Key: 'none' })), 404, 'NotFound');
-  await refused(client.send(new s3.DeleteBucketCommand({ Bucket })), 409, 'BucketNotEmpty');
-  await refused(client.send(new s3.CreateBucketCommand({ Bucket: 'cw-reserved' })), 400, 'InvalidBucketName');
-  await refused(
-    client.send(
-      new s3.CreateBucketCommand({
-        Bucket,
-        CreateBucketConfiguration: { LocationConstraint: 'US-WEST-04A' as s3.BucketLocationConstraint },
-      }),
-    ),
-    409,
-    'BucketAlreadyOwnedByYou',
-  );
-  await refused(client.send(new s3.GetObjectCommand({ Bucket, Key: 'k', Range: 'bytes=9-' })), 416, 'InvalidRange');
-  await refused(
-    client.send(new s3.PutObjectCommand({ Bucket, Key: 'x'.repeat(1025), Body: '' })),
-    400,
-    'KeyTooLongError',
-  );
-  await refused(
-    client.send(new s3.ListPartsCommand({ Bucket, Key: 'k', UploadId: 'no-such-upload' })),
-    404,
-    'NoSuchUpload',
-  );
-  await refused(client.send(new s3.GetBucketAclCommand({ Bucket })), 501, 'NotImplemented');
-  await refused(
-    client.send(new s3.PutObjectCommand({ Bucket, Key: 'k', Body: '', ServerSideEncryption: 'aws:kms' })),
-    501,
-    'NotImplemented',
-  );
-  await multipartRefusals(Bucket);
-});
-
-async function multipartRefusals(Bucket: string): Promise<void> {
-  const Key = 'm';
-  const { UploadId } = await client.send(new s3.CreateMultipartUploadCommand({ Bucket, Key }));
-  const etags: (string | undefined)[] = [];
-  for (const PartNumber of [1, 2]) {
-    const part = await client.send(new s3.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body: 'small' }));
-    etags.push(part.ETag);
-  }
-  const complete = (Parts: s3.CompletedPart[]) =>
-    client.send(new s3.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }));
-  const one = { PartNumber: 1, ETag: etags[0] };
-  const two = { PartNumber: 2, ETag: etags[1] };
-  await refused(complete([one, two]), 400, 'EntityTooSmall');
-  await refused(complete([two, one]), 400, 'InvalidPartOrder');
-  await refused(complete([one, { PartNumber: 3, ETag: etags[1] }]), 400, 'InvalidPart');
-  await client.send(new s3.AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
-}
-
-test('keys: unknown, wrong secret, revoked, suspended', async () => {
-  const { objects } = createClient({ apiUrl: server.apiUrl, token: server.apiToken });
-  const key = await objects.createAccessKeyFromJWT({ durationSeconds: 900 });
-  const list = (accessKeyId: string, secretAccessKey: string) =>
-    connect('path', { credentials: { accessKeyId, secretAccessKey } }).send(new s3.ListBucketsCommand({}));
-  await list(key.accessKeyId, key.secretKey);
-  await refused(list(key.accessKeyId, 'wrong'), 403, 'SignatureDoesNotMatch');
-  await refused(list('CWAAAAAAAAAAAAAA', 'wrong'), 403, 'InvalidAccessKeyId');
-  await objects.revokeAccessKeyByAccessKey({ accessKey: key.accessKeyId });
-  await assert.rejects(list(key.accessKeyId, key.secretKey), { $fault: 'client' });
-});
-
-test('strict mode: what the hosted service refuses is refused, what it accepts works', async () => {
-  const strict = await startServer({ env: { SALLYPORT_STRICT: '1', SALLYPORT_ZONES: 'US-EAST-04A,US-WEST-04A' } });
-  const credentials = apiTokenCredentials({ apiUrl: strict.apiUrl, token: strict.apiToken });
-  const virtual = connect('virtual', { endpoint: strict.s3Url.replace('127.0.0.1', 'localhost'), credentials });
-  // us-east-1 keeps the SDK from sending a location of its own.
-  const path = connect('path', { endpoint: strict.s3Url, credentials, region: 'us-east-1' });
-  const inZone = (Bucket: string, zone: string) =>
-    new s3.CreateBucketCommand({
-      Bucket,
-      CreateBucketConfiguration: { LocationConstraint: zone as s3.BucketLocationConstraint },
-    });
-  await virtual.send(inZone('strict-bucket', 'US-WEST-04A'));
-  await virtual.send(new s3.PutObjectCommand({ Bucket: 'strict-bucket', Key: 'k', Body: 'v' }));
-  const { LocationConstraint } = await virtual.send(new s3.GetBucketLocationCommand({ Bucket: 'strict-bucket' }));
-  assert.equal(LocationConstraint, 'US-WEST-04A');
-  await refused(path.send(new s3.GetObjectCommand({ Bucket: 'strict-bucket', Key: 'k' })), 400, 'InvalidRequest');
-  await refused(virtual.send(inZone('strict-other', 'EU-NORTH-99Z')), 400, 'InvalidLocationConstraint');
-  const nowhere = connect('virtual', {
-    endpoint: strict.s3Url.replace('127.0.0.1', 'localhost'),
-    credentials,
-    region: 'us-east-1',
-  });
-  await refused(nowhere.send(new s3.CreateBucketCommand({ Bucket: 'strict-other' })), 400, 'InvalidLocationConstraint');
-  for (const one of [virtual, path, nowhere]) one.destroy();
-  await strict.stop();
-});
