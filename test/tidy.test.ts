@@ -59,7 +59,8 @@ const sources = existing
   .filter((path) => /\.(ts|tsx|mjs)$/.test(path) && !path.startsWith('proto/gen/'))
   .map(readSource);
 const product = sources.filter((source) => /^(src|sdk|cli|console)\//.test(source.path));
-const isTest = (path: string) => /\.test\.ts$|conformance|test-support/.test(path);
+/** Tests, and what only tests use: conformance suites and `*.test-support.ts`. */
+const isTest = (path: string) => /\.test\.ts$|conformance|\.test-support\.ts$/.test(path);
 
 /** `src/keys/issue.ts` → `keys`; `proto/gen/…` → `proto/gen`; anything else → its first folder. */
 function folderOf(path: string): string {
@@ -96,7 +97,7 @@ test('tidy: sdk imports only generated code; cli reaches the server only for ser
       if (source.path.startsWith('sdk/') && !['sdk', 'proto/gen'].includes(to))
         problems.push(`${source.path} → ${target}`);
       const serve = source.path === 'cli/commands/serve.ts' && target === 'src/server/index.ts';
-      if (source.path.startsWith('cli/') && !['cli', 'sdk', 'proto/gen'].includes(to) && !serve)
+      if (source.path.startsWith('cli/') && !['cli', 'sdk', 'proto/gen', 'package.json'].includes(to) && !serve)
         problems.push(`${source.path} → ${target}`);
     }
   }

@@ -89,7 +89,9 @@ for (const when of ['before', 'during', 'after'] as const) {
     }
     const expected = [0, 1, 2, 3, 4].flatMap((index) => [`access-key org-a CW${index}`, `access-key org-a CW${index}`]);
     assert.deepEqual(told(await store.changesAfter(0, 100)), expected);
-    assert.deepEqual(told(heard), expected);
+    // The port promises every change, and that one may be told twice.
+    assert.ok(heard.length >= expected.length);
+    assert.deepEqual([...new Set(told(heard))], [...new Set(expected)]);
   });
 }
 
@@ -176,6 +178,35 @@ test('K-01 changes of another server are heard, own ones once', async (context) 
   await there.accessKeys.revoke('org-a', 'CW1', 5);
   for (let waited = 0; heard.length < 3 && waited < 100; waited += 1) await sleep(100);
   assert.deepEqual(told(heard), ['policy org-a mine', 'access-key org-a CW1', 'access-key org-a CW1']);
+});
+
+test('K-01 a server that was cut off until changes were gone is told to forget everything', async (context) => {
+  const url = await databases.create();
+  const [here, fresh] = [await open(context, url), await open(context, await databases.create())];
+  const heard: ChangeRecord[] = [];
+  here.subscribe((change) => heard.push(change));
+  await here.policies.ensure(policy('mine'));
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  // Three changes and the trim of hours later, all between two looks of the feed.
+  await client.query(`begin;
+    insert into changes (kind, org_id, id) values ('policy', 'org-a', 'x'), ('policy', 'org-a', 'y'), ('policy', 'org-a', 'z');
+    delete from changes where sequence < (select max(sequence) from changes);
+    commit`);
+  const until = async (count: number) => {
+    for (let waited = 0; heard.length < count && waited < 100; waited += 1) await sleep(100);
+  };
+  await until(2);
+  await here.policies.ensure(policy('later'));
+  // A database that was set back to an earlier state is as bad.
+  await client.query('delete from changes where sequence = (select max(sequence) from changes)');
+  await until(4);
+  assert.deepEqual(told(heard), ['policy org-a mine', 'missed  ', 'policy org-a later', 'missed  ']);
+  await client.end();
+  const quiet: ChangeRecord[] = [];
+  fresh.subscribe((change) => quiet.push(change));
+  await sleep(600);
+  assert.deepEqual(quiet, []);
 });
 
 test('servers that start together on an empty database migrate it once', async (context) => {

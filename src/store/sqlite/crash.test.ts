@@ -71,6 +71,8 @@ test('D-18 D-01 every acknowledged key and revocation survives a killed process'
 test('K-11 a process killed during replacements leaves one whole policy, none older than the last answer', (context) =>
   afterEachKill(context, 'policy', async (store, said) => {
     const policies = await store.policies.list('org-a');
+    // Killed before its first answer, the child may have written nothing yet.
+    if (policies.length === 0 && said.length === 0) return;
     assert.equal(policies.length, 1);
     const whole = /^(\d+):x{50000}:\1$/.exec(policies[0]!.document);
     assert.ok(whole, 'the policy is half of one');
