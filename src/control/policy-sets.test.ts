@@ -32,9 +32,9 @@ function slowStore() {
       };
     },
   };
-  const change = (stored: PolicyRecord[], orgId = 'o') => {
+  const change = (stored: PolicyRecord[], orgId = 'o', kind: ChangeRecord['kind'] = 'policy') => {
     state.stored = stored;
-    listener({ sequence: 1, kind: 'policy', orgId, id: 'p' });
+    listener({ sequence: 1, kind, orgId, id: 'p' });
   };
   return { store: store as never, state, change };
 }
@@ -90,4 +90,12 @@ test('policy sets: a stored policy that cannot be read denies, a failing store i
   await assert.rejects(async () => sets.forOrganization('o'), /down/);
   state.hold = Promise.resolve();
   assert.equal(allows(await sets.forOrganization('o')), true);
+});
+
+test('K-01 policy sets: when changes were missed, every organization is read again', async () => {
+  const { store, change } = slowStore();
+  const sets = createPolicySets(store);
+  assert.equal(allows(await sets.forOrganization('o')), true);
+  change([record('Deny')], '', 'missed');
+  assert.equal(allows(await sets.forOrganization('o')), false);
 });

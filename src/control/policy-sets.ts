@@ -27,6 +27,11 @@ interface Slot {
   changes: number;
 }
 
+function outdate(slot: Slot): void {
+  slot.changes += 1;
+  delete slot.loaded;
+}
+
 /**
  * A stored policy that can no longer be read is replaced by one that denies (threat A-05); `unreadable` hears of it.
  */
@@ -44,11 +49,10 @@ export function createPolicySets(
   };
   const slots = new Map<string, Slot>();
   const unsubscribe = store.subscribe((change) => {
+    if (change.kind === 'missed') slots.forEach(outdate);
     if (change.kind !== 'policy') return;
     const slot = slots.get(change.orgId);
-    if (slot === undefined) return;
-    slot.changes += 1;
-    delete slot.loaded;
+    if (slot !== undefined) outdate(slot);
   });
 
   async function load(orgId: string, slot: Slot): Promise<CompiledOrganizationPolicies> {

@@ -214,6 +214,17 @@ test('K-01 removed token: a read that was under way is not kept', async (t) => {
   await assert.rejects(async () => reading.authenticate(first.secret), { code: 'unauthenticated' });
 });
 
+test('K-01 changes were missed: tokens are looked up again', async (t) => {
+  const { identity, first, orgId, dir } = await makeWorld(t);
+  assert.ok(await identity.authenticate(first.secret));
+  const elsewhere = await openSqliteStore({ file: join(dir, 'control.sqlite') });
+  await elsewhere.apiTokens.remove(orgId, first.token.id);
+  await elsewhere.close();
+  assert.ok(await identity.authenticate(first.secret));
+  identity.apply({ sequence: 9, kind: 'missed', orgId: '', id: '' });
+  await assert.rejects(async () => identity.authenticate(first.secret), { code: 'unauthenticated' });
+});
+
 test('K-01 deleted token: its temporary keys stop with it, permanent and other keys stay, no key is made any more', async (t) => {
   const { identity, keys, first, orgId, events } = await makeWorld(t);
   const principal = { kind: 'user', uid: first.admin.id } as const;

@@ -72,6 +72,7 @@ export class KeyCache {
     if (change.kind === 'access-key') this.forgetKey(change.id);
     else if (change.kind === 'principal') this.#forgetPrincipal(change.orgId, change.id);
     else if (change.kind === 'user') this.#forgetPrincipal(change.orgId, `coreweave/${change.id}`);
+    else if (change.kind === 'missed') this.#forgetAll();
   }
 
   /** Secrets of expired keys have no business in memory. */
@@ -108,6 +109,12 @@ export class KeyCache {
     const { orgId, principalName, expiresAt = Number.POSITIVE_INFINITY } = record;
     const resolution = record.status === 'suspended' ? SUSPENDED : usable(record, this.#options.sealer);
     return { orgId, principalName, expiresAt, resolution };
+  }
+
+  #forgetAll(): void {
+    this.#loads.invalidateAll();
+    this.#known.deleteWhere(() => true);
+    this.#unknown.clear();
   }
 
   #forgetPrincipal(orgId: string, principalName: string): void {

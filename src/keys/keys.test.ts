@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createSealer } from '../core/index.ts';
+import { openSqliteStore } from '../store/sqlite/index.ts';
 import { verifyMasterKey } from './master-key.ts';
 import { ADA, exchangeRequest, issueRequest, MASTER_KEY, makeWorld, ORG, seededEntropy } from './test-support.ts';
 
@@ -100,6 +101,18 @@ test('K-01 revoke: refused from the moment it answers, on every process, also af
   assert.equal((await world.keys.find(ORG, issued.accessKeyId))?.state, 'revoked');
   await world.keys.setPrincipalStatus(ORG, 'coreweave/uAda', 'active', 'test');
   assert.equal((await world.keys.resolve(issued.accessKeyId)).state, 'unknown', 'revoked ones never come back');
+});
+
+test('K-01 changes were missed: nothing that is in memory is believed any more', async (t) => {
+  const { keys, file } = await makeWorld(t);
+  const issued = await keys.issue(issueRequest());
+  assert.equal((await keys.resolve(issued.accessKeyId)).state, 'usable');
+  const elsewhere = await openSqliteStore({ file });
+  await elsewhere.accessKeys.revoke(ORG, issued.accessKeyId, 1);
+  await elsewhere.close();
+  assert.equal((await keys.resolve(issued.accessKeyId)).state, 'usable');
+  keys.apply({ sequence: 9, kind: 'missed', orgId: '', id: '' });
+  assert.equal((await keys.resolve(issued.accessKeyId)).state, 'unknown');
 });
 
 test('K-01 revoke: a read that was under way does not bring the key back into memory', async (t) => {

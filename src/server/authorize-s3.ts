@@ -28,9 +28,10 @@ export class BucketPolicies implements BucketPolicyPort {
     this.#events = events;
     this.#now = now;
     store.subscribe((change) => {
-      if (change.kind !== 'bucket-policy') return;
+      if (change.kind !== 'bucket-policy' && change.kind !== 'missed') return;
       this.#generation++;
-      this.#cache.delete(change.id);
+      if (change.kind === 'missed') this.#cache.clear();
+      else this.#cache.delete(change.id);
     });
   }
 

@@ -51,14 +51,16 @@ export type ChangeKind =
   | 'access-key'
   | 'principal'
   | 'policy'
-  | 'bucket-policy';
+  | 'bucket-policy'
+  /** Not recorded: this process was cut off for so long that changes are gone. Whoever keeps anything forgets all of it. */
+  | 'missed';
 
 /** One committed change that a cache elsewhere has to hear of. Appended by the store in the same transaction. */
 export interface ChangeRecord {
   readonly sequence: number;
   readonly kind: ChangeKind;
   readonly orgId: string;
-  /** Token id, key id, principal name, policy name, bucket id, user id or organization id, by `kind`. */
+  /** Token id, key id, principal name, policy name, bucket id, user id or organization id, by `kind`; empty for `missed`. */
   readonly id: string;
 }
 

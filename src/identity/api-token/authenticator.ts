@@ -58,11 +58,12 @@ export class Authenticator {
   }
 
   apply(change: ChangeRecord): void {
-    if (change.kind !== 'api-token' && change.kind !== 'user') return;
+    if (change.kind !== 'api-token' && change.kind !== 'user' && change.kind !== 'missed') return;
     // Neither running reads nor unknown tokens can be told apart by id; both are cheap to ask for again.
     this.#loads.invalidateAll();
     this.#unknown.clear();
-    this.#known.deleteTagged(`${change.kind} ${change.id}`);
+    if (change.kind === 'missed') this.#known.deleteWhere(() => true);
+    else this.#known.deleteTagged(`${change.kind} ${change.id}`);
   }
 
   flush(): Promise<void> {

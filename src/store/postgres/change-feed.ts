@@ -4,9 +4,18 @@ import type { ChangeRecord } from '../store.ts';
 const POLL_MS = 250;
 const PAGE = 1000;
 
-/** Tells the listeners what other servers have committed. Own changes were told when they were made. */
+/** Where the feed reads: the store's `changesAfter` and `changeHead`. */
+export interface ChangeSource {
+  after(sequence: number, limit: number): Promise<readonly ChangeRecord[]>;
+  head(): Promise<number>;
+}
+
+/**
+ * Tells the listeners what other servers have committed. Own changes were told when they were made. Change records are
+ * kept for some hours only: a server that was cut off for longer tells `missed`.
+ */
 export class ChangeFeed {
-  readonly #read: (after: number, limit: number) => Promise<readonly ChangeRecord[]>;
+  readonly #source: ChangeSource;
   readonly #listeners: Listeners;
   /** Own numbers that the poll has not come by yet. */
   readonly #own = new Set<number>();
@@ -15,14 +24,10 @@ export class ChangeFeed {
   #polling: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(
-    position: number,
-    listeners: Listeners,
-    read: (after: number, limit: number) => Promise<readonly ChangeRecord[]>,
-  ) {
+  constructor(position: number, listeners: Listeners, source: ChangeSource) {
     this.#position = position;
     this.#listeners = listeners;
-    this.#read = read;
+    this.#source = source;
     this.#schedule();
   }
 
@@ -47,14 +52,32 @@ export class ChangeFeed {
 
   async #poll(): Promise<void> {
     try {
-      let page: readonly ChangeRecord[];
-      do {
-        page = await this.#read(this.#position, PAGE);
-        for (const change of page) this.#hear(change);
-      } while (page.length === PAGE && !this.#stopped);
+      while (!this.#stopped && (await this.#readPage()) === PAGE);
     } catch {
       // Out of reach: the position stays, so nothing is missed once the database is back.
     }
+  }
+
+  /**
+   * The number of records read. A page begins with the one that was heard last, which is removed before any later one:
+   * if it is gone, later ones may be gone too.
+   */
+  async #readPage(): Promise<number> {
+    const fresh = this.#position === 0;
+    const page = await this.#source.after(fresh ? 0 : this.#position - 1, PAGE);
+    const first = page[0]?.sequence;
+    const unbroken = fresh ? first === undefined || first === 1 : first === this.#position;
+    if (!unbroken) return this.#startOver();
+    for (const change of fresh ? page : page.slice(1)) this.#hear(change);
+    return page.length;
+  }
+
+  /** Listeners are told after the new position is known: what is committed from then on comes by in later pages. */
+  async #startOver(): Promise<number> {
+    this.#position = await this.#source.head();
+    this.#own.clear();
+    this.#listeners.tell([{ sequence: this.#position, kind: 'missed', orgId: '', id: '' }]);
+    return 0;
   }
 
   #hear(change: ChangeRecord): void {

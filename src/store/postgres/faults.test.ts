@@ -198,6 +198,7 @@ test('K-01 a server that was cut off until changes were gone is told to forget e
   };
   await until(2);
   await here.policies.ensure(policy('later'));
+  await sleep(600);
   // A database that was set back to an earlier state is as bad.
   await client.query('delete from changes where sequence = (select max(sequence) from changes)');
   await until(4);

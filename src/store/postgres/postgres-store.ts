@@ -42,7 +42,10 @@ export async function openPostgresStore({ url, connectionsMax }: PostgresStoreOp
 
 function storeOver(pool: Pool, reader: Session, head: number): ControlStore {
   const listeners = new Listeners();
-  const feed = new ChangeFeed(head, listeners, (after, limit) => changesAfter(reader, after, limit));
+  const feed = new ChangeFeed(head, listeners, {
+    after: (sequence, limit) => changesAfter(reader, sequence, limit),
+    head: () => changeHead(reader),
+  });
   const transact = async <T>(work: (records: ControlRecords) => Promise<T>): Promise<T> => {
     const { value, changes } = await runTransaction(pool, work);
     feed.tellOwn(changes);
