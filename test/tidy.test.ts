@@ -60,7 +60,7 @@ const sources = existing
   .map(readSource);
 const product = sources.filter((source) => /^(src|sdk|cli|console)\//.test(source.path));
 /** Tests, and what only tests use: conformance suites and `*.test-support.ts`. */
-const isTest = (path: string) => /\.test\.ts$|conformance|\.test-support\.ts$/.test(path);
+const isTest = (path: string) => /\.test\.ts$|conformance|[./]test-support\.ts$/.test(path);
 
 /** `src/keys/issue.ts` → `keys`; `proto/gen/…` → `proto/gen`; anything else → its first folder. */
 function folderOf(path: string): string {
