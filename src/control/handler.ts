@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { CWObject } from '../../proto/gen/coreweave/cwobject/v1/cwobject_pb.js';
-import { ANONYMOUS } from '../core/index.ts';
+import { ANONYMOUS, peerOf } from '../core/index.ts';
 import { CWOBJECT_ACCESS } from './access.ts';
 import type { Exchange, Protocol } from './call.ts';
 import { codeName } from './errors.ts';
@@ -94,7 +94,7 @@ export function createControlHandler(ports: ControlPorts): ControlHandler {
 }
 
 /** Request ids: unpredictable per process, counted within it, so that a hot call draws no entropy. */
-function exchangeFactory({ clock, entropy }: Pick<ControlPorts, 'clock' | 'entropy'>) {
+function exchangeFactory({ clock, entropy, options }: Pick<ControlPorts, 'clock' | 'entropy' | 'options'>) {
   const prefix = Buffer.from(entropy.bytes(6)).toString('hex');
   let count = 0;
   return (req: HttpRequest, protocol: Protocol): Exchange => {
@@ -102,7 +102,7 @@ function exchangeFactory({ clock, entropy }: Pick<ControlPorts, 'clock' | 'entro
     return {
       requestId: `${prefix}-${count.toString(16).padStart(8, '0')}`,
       protocol,
-      sourceAddress: req.socket?.remoteAddress ?? '',
+      sourceAddress: peerOf(req.socket?.remoteAddress, req.headers['x-forwarded-for'], options.trustedProxies).address,
       startedAt: clock.now(),
       reported: false,
     };

@@ -23,6 +23,8 @@ export interface ControlPorts {
 export interface ControlOptions {
   /** Lifetime of keys from the API-token exchange, seconds; product default 3600. */
   readonly apiTokenKeySeconds: number;
+  /** Addresses (exact) of proxies whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly string[];
 }
 
 /** Buckets as the control plane sees them; the engine's, seen through the eyes of one organization. */

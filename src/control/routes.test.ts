@@ -20,6 +20,19 @@ after(async () => {
   await world.close();
 });
 
+test('S-19 events name the client behind a trusted proxy, and believe nobody else', async () => {
+  const proxied = await openWorld({ trustedProxies: ['127.0.0.1'] });
+  const headers = { 'x-forwarded-for': '203.0.113.9, 198.51.100.7' };
+  for (const [door, expected] of [
+    [world, '127.0.0.1'],
+    [proxied, '198.51.100.7'],
+  ] as const) {
+    await (await fetch(`${door.http1Url}/v1/cwobject/access-key`, { headers })).body?.cancel();
+    assert.equal(door.calls.at(-1)?.sourceAddress, expected);
+  }
+  await proxied.close();
+});
+
 const get = (path: string, token?: string) =>
   fetch(world.http1Url + path, token === undefined ? {} : { headers: { authorization: token } });
 

@@ -92,7 +92,7 @@ function directoryOf(buckets: Map<string, BucketEntry>): BucketDirectory {
   };
 }
 
-export async function openWorld(options: { readonly apiTokenKeySeconds?: number } = {}): Promise<World> {
+export async function openWorld(options: Partial<ControlPorts['options']> = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-control-'));
   const store = await openSqliteStore({ file: join(folder, 'control.db') });
   const sealer = createSealer(createSecretKey(randomBytes(32)), entropy);
@@ -129,7 +129,7 @@ export async function openWorld(options: { readonly apiTokenKeySeconds?: number 
     events,
     clock,
     entropy,
-    options: { apiTokenKeySeconds: options.apiTokenKeySeconds ?? 3600 },
+    options: { apiTokenKeySeconds: 3600, trustedProxies: [], ...options },
   };
   const handler = createControlHandler(ports);
   const servers = await listen(handler);

@@ -4,6 +4,7 @@
  */
 export * from './awaitable.ts';
 export * from './checksum.ts';
+export * from './client-address.ts';
 export * from './coalesced-loads.ts';
 export * from './failure.ts';
 export * from './instant.ts';

@@ -103,7 +103,7 @@ function controlHandler(parts: DoorParts, policySets: PolicySets, readiness: Rea
     events,
     clock,
     entropy,
-    options: { apiTokenKeySeconds: config.API_TOKEN_KEY_SECONDS },
+    options: { apiTokenKeySeconds: config.API_TOKEN_KEY_SECONDS, trustedProxies: config.TRUSTED_PROXIES },
   });
 }
 
