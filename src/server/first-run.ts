@@ -103,11 +103,12 @@ export interface FirstRunParts {
   readonly entropy: Entropy;
   readonly events: Events;
   readonly urls: { readonly apiUrl: string; readonly s3Url: string };
-  print(text: string): void;
 }
 
-/** Makes the first organization, administrator, token and policy, once, and shows the token once. */
-export async function firstRun(parts: FirstRunParts): Promise<void> {
+/**
+ * Makes the first organization, administrator, token and policy, once. Answers what the first start has to show, once.
+ */
+export async function firstRun(parts: FirstRunParts): Promise<string | undefined> {
   const { config, store, sealer, clock, entropy, events, urls } = parts;
   const files = new BootstrapFiles(parts.dataDir);
   const made = await bootstrap(store, {
@@ -125,10 +126,12 @@ export async function firstRun(parts: FirstRunParts): Promise<void> {
       }),
   });
   const pending = files.readPending();
-  if (made === undefined && pending === undefined) return files.dropPending();
-  if (made === undefined && !(await works(parts.identity, pending?.apiToken ?? ''))) return files.dropPending();
+  if (pending === undefined || (made === undefined && !(await works(parts.identity, pending.apiToken)))) {
+    files.dropPending();
+    return undefined;
+  }
   files.complete();
-  if (pending) parts.print(welcome(pending, files.path, config.DEFAULT_ZONE));
+  return welcome(pending, files.path, config.DEFAULT_ZONE);
 }
 
 async function works(identity: Identity, token: string): Promise<boolean> {

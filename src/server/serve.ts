@@ -77,9 +77,10 @@ async function bringUp(
   startTimers({ keys, identity, events }, closers);
   const doors = await openDoors({ config, engine, store, identity, keys, events, registry, clock, entropy });
   closers.push(() => doors.close());
-  await firstRun({ config, dataDir, store, sealer, identity, clock, entropy, events, urls: doors, print });
+  const greeting = await firstRun({ config, dataDir, store, sealer, identity, clock, entropy, events, urls: doors });
   doors.open();
   events.lifecycle('serving', { api: doors.apiUrl, s3: doors.s3Url });
+  if (greeting !== undefined) print(greeting);
   return { events, apiUrl: doors.apiUrl, s3Url: doors.s3Url };
 }
 
