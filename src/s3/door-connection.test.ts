@@ -110,6 +110,72 @@ test('a body that turns out wrong is answered, not cut off, and leaves nothing',
   assert.equal((await door.knock({ target: '/lab/wrong' })).code, 'NoSuchKey');
 });
 
+test('P-13 a body that stops coming is refused with RequestTimeout, one that keeps coming is not', async (t) => {
+  const patient = await openDoor({}, 400);
+  t.after(() => patient.close());
+  await patient.client().send(new s3.CreateBucketCommand({ Bucket: 'lab' }));
+  const head = async (method: string, target: string, headers: Record<string, string>) => {
+    const signed = await signedHeaders(patient.port, { method, target, headers, payloadHash: 'UNSIGNED-PAYLOAD' });
+    const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`);
+    return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
+  };
+  for (const [method, target, headers, sent] of [
+    ['PUT', '/lab/small', { 'content-length': '100' }, 'x'],
+    ['PUT', '/lab/large', { 'content-length': '5000000' }, 'x'.repeat(100_000)],
+    ['PUT', '/lab/none', { 'content-length': '5000000' }, ''],
+    ['PUT', '/lab/waits', { 'content-length': '100', expect: '100-continue' }, ''],
+    ['POST', '/lab?delete', { 'content-length': '100' }, '<Delete>'],
+  ] as const) {
+    const answer = await patient.raw((await head(method, target, headers)) + sent);
+    assert.match(answer, /HTTP\/1\.1 400 [\s\S]*Connection: close[\s\S]*<Code>RequestTimeout</i, target);
+    if (method === 'PUT') assert.equal((await patient.knock({ target })).code, 'NoSuchKey');
+  }
+  const moving = await head('PUT', '/lab/moving', { 'content-length': '10', connection: 'close' });
+  const answer = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    const socket = net.connect(patient.port, '127.0.0.1', async () => {
+      socket.write(moving);
+      for (let i = 0; i < 10; i++) {
+        await new Promise((wake) => setTimeout(wake, 100));
+        socket.write(String(i));
+      }
+    });
+    socket.on('data', (piece) => {
+      text += piece.toString('latin1');
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(text));
+  });
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.equal((await patient.knock({ target: '/lab/moving' })).body, '0123456789');
+  assert.deepEqual(patient.accidents, []);
+});
+
+test('P-13 the idle limit is for clients: our own slow work does not cut them off, a reader who stops is cut', async (t) => {
+  const busy = await openDoor({}, 300);
+  t.after(() => busy.close());
+  await busy.client().send(new s3.CreateBucketCommand({ Bucket: 'lab' }));
+  await busy.knock({ method: 'PUT', target: '/lab/k', body: Buffer.alloc(20 * 1024 ** 2) });
+  const allow = busy.ports.authorize;
+  Object.assign(busy.ports, {
+    authorize: (question: Parameters<typeof allow>[0]) =>
+      new Promise((resolve) => setTimeout(() => resolve(allow(question)), 1000)),
+  });
+  assert.equal((await busy.knock({ method: 'PUT', target: '/lab/slow', body: 'x' })).status, 200);
+  Object.assign(busy.ports, { authorize: allow });
+  const signed = await signedHeaders(busy.port, { target: '/lab/k' });
+  const events = busy.events.length;
+  const socket = net.connect(busy.port, '127.0.0.1', () => {
+    const lines = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`GET /lab/k HTTP/1.1\r\n${lines.join('')}\r\n`);
+    socket.pause();
+  });
+  socket.on('error', () => {});
+  await eventually(() => busy.events.length > events);
+  assert.equal(busy.events.at(-1)?.errorCode, 'ClientGone');
+  socket.destroy();
+});
+
 test('D-09 a client gone in the middle of an upload leaves nothing behind and disturbs nobody', async () => {
   await door.knock({ method: 'PUT', target: '/lab/half', body: 'before' });
   for (const size of [100_000, 8 * 1024 ** 2]) {

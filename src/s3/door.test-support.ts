@@ -65,7 +65,8 @@ export function callerOf(orgId: string, uid: string): Caller & { readonly kind: 
   return { kind: 'principal', orgId, principal, name: principalName(principal) };
 }
 
-export async function openDoor(options: Partial<S3Options> = {}): Promise<Door> {
+/** `idleMs`: how long a connection may be silent; 0 = for ever. */
+export async function openDoor(options: Partial<S3Options> = {}, idleMs = 0): Promise<Door> {
   const dir = await mkdtemp(join(tmpdir(), 'sallyport-s3-'));
   const engine = await openDiskEngine({
     dir,
@@ -123,6 +124,7 @@ export async function openDoor(options: Partial<S3Options> = {}): Promise<Door> 
   const handler = createS3Handler(ports);
   const server = http.createServer(handler);
   server.on('checkContinue', handler);
+  server.timeout = idleMs;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const clients: S3Client[] = [];

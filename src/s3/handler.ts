@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { BucketRecord } from '../engine/index.ts';
 import { noSuchBucket, S3Call } from './call.ts';
 import { authorizeCopySource } from './copy-source.ts';
@@ -32,6 +33,7 @@ export function createS3Handler(ports: S3Ports): S3Handler {
     );
     // A client that vanishes is noticed where its bytes are awaited; without a listener it would end the process.
     outgoing.on('error', ignore);
+    outgoing.on('timeout', onIdle);
     try {
       const done = authenticate(call);
       if (done instanceof Promise) done.catch((error) => refuse(call, error));
@@ -42,6 +44,15 @@ export function createS3Handler(ports: S3Ports): S3Handler {
 }
 
 function ignore(): void {}
+
+/**
+ * The connection was silent for the server's idle time. Once the answer has begun, it is the client who does not read.
+ * Before, either we are still working, or the body does not come, which its reader refuses (threat P-13).
+ */
+function onIdle(this: ServerResponse, socket: Socket): void {
+  if (this.headersSent) socket.destroy();
+  else socket.setTimeout(socket.timeout ?? 0);
+}
 
 type Progress = void | Promise<void>;
 

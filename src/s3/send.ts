@@ -15,13 +15,15 @@ export function send(call: S3Call, reply: Reply): Awaitable<void> {
   const { outgoing: res } = call;
   const { headers, body } = reply;
   headers.push('x-amz-request-id', call.request.id);
-  const unread = hasUnreadBody(call);
+  // Whoever fell silent in the middle of a body has nothing more to be waited for.
+  const silent = reply.errorCode === 'RequestTimeout';
+  const unread = silent || hasUnreadBody(call);
   if (unread) headers.push('Connection', 'close');
   if (body !== undefined && typeof body !== 'string' && 'reader' in body) return stream(call, reply, body);
   res.writeHead(reply.status, headers);
   if (body !== undefined) call.bytesOut = body.length;
   // A client that still waits for its 100 has sent nothing that would have to be read first.
-  if (!unread || call.awaitsContinue) {
+  if (!unread || silent || call.awaitsContinue) {
     res.end(body);
     return;
   }

@@ -16,17 +16,42 @@ function checkCount(count: number, wireLength: number | undefined, ended: boolea
   if (ended && count < wireLength) throw incompleteBody('fewer bytes came than Content-Length says.');
 }
 
-/** Pieces of the body as they come. The stream is left alone when reading stops early: its connection still answers. */
+/** The server's idle timer, which node:http tells the request of (threat P-13). */
+function silence(): S3Error {
+  return new S3Error(
+    'RequestTimeout',
+    'Your socket connection to the server was not read from or written to within the timeout period.',
+  );
+}
+
+/**
+ * Pieces of the body as they come. The stream is left alone when reading stops early: its connection still answers.
+ * Silence counts only while a piece is waited for: it is not the client who is slow otherwise.
+ */
 export async function* received(body: Readable, wireLength: number | undefined): AsyncGenerator<Buffer, void> {
+  const pieces = body.iterator({ destroyOnReturn: false });
+  let refuse: ((error: S3Error) => void) | undefined;
+  const onTimeout = (): void => refuse?.(silence());
+  const next = (): Promise<IteratorResult<Buffer>> =>
+    new Promise((resolve, reject) => {
+      refuse = reject;
+      (pieces.next() as Promise<IteratorResult<Buffer>>).then(resolve, reject);
+    });
+  body.on('timeout', onTimeout);
   let count = 0;
   try {
-    for await (const piece of body.iterator({ destroyOnReturn: false })) {
-      count += (piece as Buffer).length;
+    for (let piece = await next(); piece.done !== true; piece = await next()) {
+      refuse = undefined;
+      count += piece.value.length;
       checkCount(count, wireLength, false);
-      yield piece as Buffer;
+      yield piece.value;
     }
   } catch (error) {
     throw asRefusal(error);
+  } finally {
+    body.off('timeout', onTimeout);
+    // Not awaited: after a silence it ends only with the connection.
+    pieces.return?.().catch(() => {});
   }
   checkCount(count, wireLength, true);
 }
@@ -44,7 +69,7 @@ export function receiveAll(
   return new Promise((resolve, reject) => {
     let count = 0;
     const settle = (error?: unknown): void => {
-      body.off('data', onData).off('end', onEnd).off('close', onClose);
+      body.off('data', onData).off('end', onEnd).off('close', onClose).off('timeout', onTimeout);
       body.pause();
       if (error === undefined) resolve();
       else reject(asRefusal(error));
@@ -68,8 +93,9 @@ export function receiveAll(
         settle();
       });
     const onClose = (): void => settle(body.errored ?? new Error('the stream was closed'));
+    const onTimeout = (): void => settle(silence());
     // The error listener stays: an error after the answer must not end the process.
-    body.on('error', settle).on('data', onData).on('end', onEnd).on('close', onClose);
+    body.on('error', settle).on('data', onData).on('end', onEnd).on('close', onClose).on('timeout', onTimeout);
     if (body.readableEnded) onEnd();
     else if (body.destroyed) onClose();
   });
