@@ -9,6 +9,8 @@ import type { State } from './state.ts';
 /** Rows waiting for the index at which it is written at once, and at which writers wait for it. */
 const HURRY_ROWS = 4096;
 const BEHIND_ROWS = 65_536;
+/** After a failure, e.g. of a full disk. The log keeps everything meanwhile. */
+const RETRY_MS = 3000;
 const META_BYTES = 26;
 const USED = Buffer.of(1);
 
@@ -81,8 +83,8 @@ export class Checkpointer {
   /** To be called when rows have become newer than the index. */
   touch(): void {
     if (this.#closed || this.#running) return;
-    if (this.#parts.state.dirtyCount >= HURRY_ROWS) void this.write();
-    else this.#timer ??= setTimeout(() => void this.write(), this.#parts.intervalMs).unref();
+    if (this.#parts.state.dirtyCount >= HURRY_ROWS && !this.#failed) void this.write();
+    else this.#timer ??= setTimeout(() => void this.write(), this.#failed ? RETRY_MS : this.#parts.intervalMs).unref();
   }
 
   /** One index transaction, after the one that may be running. Does not throw: a failure is tried again later. */

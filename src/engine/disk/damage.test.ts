@@ -234,3 +234,38 @@ test('D-07 a flipped bit in the index fails that row and no other', async (conte
   assert.equal(String(await get({ engine: again }, bucket, 'other')), 'other');
   await again.close();
 });
+
+test('D-08 an index that was cut stops the start or fails reads, and never the process', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  const engine = await directory.open();
+  const bucket = await newBucket({ engine });
+  await Promise.all(Array.from({ length: 2000 }, (_, index) => put({ engine }, bucket, `key ${index}`)));
+  await engine.close();
+  const path = join(directory.path, 'index');
+  const whole = readFileSync(path);
+  for (const share of [0.1, 0.5, 0.9]) {
+    writeFileSync(path, whole.subarray(0, Math.floor((whole.length * share) / 4096) * 4096));
+    try {
+      const cut = await directory.open();
+      let damage = 0;
+      for (let index = 0; index < 2000; index += 100) {
+        try {
+          const head = await cut.headObject(bucket, `key ${index}`);
+          assert.ok(head === undefined || head.key === `key ${index}`);
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'data-damaged');
+          damage += 1;
+        }
+      }
+      assert.ok(damage > 0);
+      await cut.close().catch(() => {});
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'data-damaged', String(error));
+    }
+  }
+  writeFileSync(path, whole);
+  const again = await directory.open();
+  assert.equal((await again.bucketUsage(bucket)).objectCount, 2000);
+  await again.close();
+});

@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { crc32c } from '@node-rs/crc32';
 import { open, type RootDatabase } from 'lmdb';
 import { damaged } from './failures.ts';
@@ -35,14 +36,18 @@ export class IndexStore {
       // Plain double-meta commits. `overlappingSync` would show commits before they are flushed, which nobody needs
       // here: reads take unflushed rows from memory.
       overlappingSync: false,
+      // Every transaction here is one explicit batch. The library's own batching by event turn keeps a promise that
+      // nobody can listen to: a failed commit would end the process.
+      eventTurnBatching: false,
       maxReaders: 64,
     });
+    fillUp(path, db);
     return new IndexStore(db);
   }
 
   /** Fails `data-damaged`. The bytes stay valid. */
   get(key: Buffer): Buffer | undefined {
-    const stored = this.#db.getBinary(key);
+    const stored = this.#reading(() => this.#db.getBinary(key));
     if (stored === undefined) return undefined;
     check(key, stored);
     return stored.subarray(0, stored.length - CRC_BYTES);
@@ -53,9 +58,22 @@ export class IndexStore {
    * of every listing, so without a generator. The value has the row's CRC behind it.
    */
   scan(start: Buffer, end: Buffer | undefined, visit: (key: Buffer, value: Buffer) => boolean): void {
-    for (const { key, value } of this.#db.getRange(end ? { start, end } : { start })) {
-      check(key, value);
-      if (!visit(key, value)) return;
+    this.#reading(() => {
+      for (const { key, value } of this.#db.getRange(end ? { start, end } : { start })) {
+        check(key, value);
+        if (!visit(key, value)) return;
+      }
+    });
+  }
+
+  /** Errors of LMDB mean that a page is not what it should be; later reads must not inherit the broken transaction. */
+  #reading<Result>(read: () => Result): Result {
+    try {
+      return read();
+    } catch (error) {
+      this.#db.resetReadTxn();
+      const isLmdb = error instanceof Error && error.message.startsWith('MDB_');
+      throw isLmdb ? damaged('index page', error) : error;
     }
   }
 
@@ -69,17 +87,55 @@ export class IndexStore {
   /** One transaction; resolves when it is on stable storage. */
   async write(writes: readonly IndexWrite[]): Promise<void> {
     if (writes.length === 0) return;
-    await this.#db.batch(() => {
-      for (const { key, value } of writes) {
-        if (value === null) this.#db.remove(key);
-        else this.#db.put(key, protect(key, value));
-      }
-    });
+    try {
+      await this.#db.batch(() => {
+        let last: Promise<boolean> | undefined;
+        for (const { key, value } of writes) {
+          const one = value === null ? this.#db.remove(key) : this.#db.put(key, protect(key, value));
+          // The batch reports the failure; each write would report it once more, to nobody.
+          if (one !== last) one.catch(() => {});
+          last = one;
+        }
+      });
+    } catch (error) {
+      throw await causeOf(error);
+    }
     this.#db.resetReadTxn();
   }
 
   async close(): Promise<void> {
     await this.#db.close();
+  }
+}
+
+/** The library rejects with a general error that carries a promise of the real one. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<unknown> };
+  return (
+    commitError?.then(
+      () => error,
+      (cause) => cause,
+    ) ?? error
+  );
+}
+
+interface IndexStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+}
+
+/**
+ * LMDB reads through a memory map: a page behind the end of a file that was cut would kill the process. Filled up with
+ * zeros it is found to be damaged instead.
+ */
+function fillUp(path: string, db: RootDatabase<Buffer, Buffer>): void {
+  const { pageSize, lastPageNumber } = db.getStats() as IndexStats;
+  const bytes = (lastPageNumber + 1) * pageSize;
+  const fd = openSync(path, 'r+');
+  try {
+    if (fstatSync(fd).size < bytes) ftruncateSync(fd, bytes);
+  } finally {
+    closeSync(fd);
   }
 }
 

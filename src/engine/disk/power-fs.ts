@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { systemError } from './fault-fs.ts';
 import { type DiskFs, nodeFs } from './fs.ts';
@@ -160,9 +160,9 @@ export class PowerFs {
     const survives = (): boolean => (survival === 'all' ? true : survival === 'nothing' ? false : survival() < 0.5);
     const names = new Map(this.#durableNames);
     for (const change of this.#changes) if (survives()) apply(names, change);
-    for (const name of ['format', 'index', 'index-lock']) {
-      if (existsSync(join(this.#root, name))) cpSync(join(this.#root, name), join(target, name));
-    }
+    cpSync(join(this.#root, 'format'), join(target, 'format'));
+    if (existsSync(join(this.#root, 'index')))
+      writeFileSync(join(target, 'index'), steadyContent(join(this.#root, 'index')));
     for (const [path, node] of names) {
       const place = join(target, relative(this.#root, path));
       if (!this.#reachable(path, names)) continue;
@@ -180,6 +180,15 @@ export class PowerFs {
       if (!names.has(above)) return false;
     }
     return true;
+  }
+}
+
+/** The index is written by another thread: read until it is seen at one moment. */
+function steadyContent(path: string): Buffer {
+  for (let before = readFileSync(path); ; ) {
+    const now = readFileSync(path);
+    if (now.equals(before)) return now;
+    before = now;
   }
 }
 
