@@ -4,7 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { get, md5, newBucket, put, readRange } from '../conformance/subject.ts';
-import { type TestDirectory, testDirectory } from './test-directory.ts';
+import { type TestDirectory, testDirectory } from './directory.test-support.ts';
 
 const OPTIONS = { segmentBytes: 512 * 1024, firstSegmentBytes: 256 * 1024, inlineBytesMax: 32 * 1024, checkpointMs: 2 };
 

@@ -1,6 +1,6 @@
 import { after } from 'node:test';
 import { engineConformance } from '../conformance.ts';
-import { SMALL_SEGMENTS, testDirectory } from './test-directory.ts';
+import { SMALL_SEGMENTS, testDirectory } from './directory.test-support.ts';
 
 for (const [name, options] of [
   ['disk', {}],

@@ -5,10 +5,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { CRASH_OPTIONS, checkAfterCrash, type Step } from './crash-workload.ts';
-import { type TestDirectory, testDirectory } from './test-directory.ts';
+import { CRASH_OPTIONS, checkAfterCrash, type Step } from './crash-workload.test-support.ts';
+import { type TestDirectory, testDirectory } from './directory.test-support.ts';
 
-const CHILD = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('./crash-child.test-support.ts', import.meta.url));
 const STEPS = 12;
 /** `ENGINE_SWEEP=1` kills at every call instead of a sample. */
 const SWEEP = process.env.ENGINE_SWEEP !== undefined;

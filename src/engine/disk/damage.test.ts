@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { get, listAll, MIB, nameOf, newBucket, put, readRange, refused } from '../conformance/subject.ts';
 import type { BucketRecord, ObjectEngine } from '../engine.ts';
+import { type TestDirectory, testDirectory } from './directory.test-support.ts';
 import { HEADER_BYTES, readHead, recordBytes } from './record.ts';
-import { type TestDirectory, testDirectory } from './test-directory.ts';
 
 /** The index stays behind, so that a start has to read the log. */
 const NO_CHECKPOINT = {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { FailureCode } from '../../core/index.ts';
 import { ATTRIBUTES, get, listAll, MIB, nameOf, newBucket, put, refused, whole } from '../conformance/subject.ts';
-import { type FsCall, faultFs, systemError } from './fault-fs.ts';
-import { SMALL_SEGMENTS, testDirectory } from './test-directory.ts';
+import { SMALL_SEGMENTS, testDirectory } from './directory.test-support.ts';
+import { type FsCall, faultFs, systemError } from './fault-fs.test-support.ts';
 
 interface Fault {
   call: FsCall | undefined;

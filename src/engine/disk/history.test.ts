@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { ATTRIBUTES, newBucket, put, readRange } from '../conformance/subject.ts';
-import { SMALL_SEGMENTS, testDirectory } from './test-directory.ts';
+import { SMALL_SEGMENTS, testDirectory } from './directory.test-support.ts';
 
 interface Write {
   readonly begun: number;

@@ -142,8 +142,18 @@ function fillUp(path: string, db: RootDatabase<Buffer, Buffer>): void {
 function protect(key: Buffer, value: Buffer): Buffer {
   const stored = Buffer.allocUnsafe(value.length + CRC_BYTES);
   value.copy(stored);
-  stored.writeUInt32LE(crc32c(value, crc32c(key)), value.length);
+  stored.writeUInt32LE(crc32c(value, keyHash(key)), value.length);
   return stored;
+}
+
+/**
+ * FNV-1a, where the CRC of the value starts from: a flipped bit of the key shows, and for the usual short key it costs a
+ * third of a second call into native code. It also keeps rows from being taken for one another.
+ */
+function keyHash(key: Buffer): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key[at]!, 0x01000193);
+  return hash >>> 0;
 }
 
 /**
@@ -153,5 +163,5 @@ function protect(key: Buffer, value: Buffer): Buffer {
 const RESIDUE = 0x48674bc7;
 
 function check(key: Buffer, stored: Buffer): void {
-  if (stored.length < CRC_BYTES || crc32c(stored, crc32c(key)) !== RESIDUE) throw damaged('index row');
+  if (stored.length < CRC_BYTES || crc32c(stored, keyHash(key)) !== RESIDUE) throw damaged('index row');
 }

@@ -3,9 +3,9 @@ import { createHash, randomInt } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CRASH_OPTIONS, checkAfterCrash, runWorkload, type Step } from './crash-workload.ts';
-import { PowerFs, type Survival } from './power-fs.ts';
-import { type TestDirectory, testDirectory } from './test-directory.ts';
+import { CRASH_OPTIONS, checkAfterCrash, runWorkload, type Step } from './crash-workload.test-support.ts';
+import { type TestDirectory, testDirectory } from './directory.test-support.ts';
+import { PowerFs, type Survival } from './power-fs.test-support.ts';
 
 const STEPS = 8;
 /** `ENGINE_SWEEP=1` cuts at every call instead of a sample. */

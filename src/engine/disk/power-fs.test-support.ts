@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { systemError } from './fault-fs.ts';
+import { systemError } from './fault-fs.test-support.ts';
 import { type DiskFs, nodeFs } from './fs.ts';
 
 const SECTOR = 512;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { CRASH_OPTIONS, runWorkload } from './crash-workload.ts';
-import { faultFs } from './fault-fs.ts';
+import { CRASH_OPTIONS, runWorkload } from './crash-workload.test-support.ts';
+import { faultFs } from './fault-fs.test-support.ts';
 import { openDiskEngine } from './open.ts';
 
 /** Started by the crash test: DIR SEED STEPS KILL_AT. Kills itself ahead of the KILL_AT-th file-system call. */
