@@ -228,11 +228,19 @@ test('D-07 a flipped bit in the index fails that row and no other', async (conte
   }
   assert.ok(flips > 0);
   writeFileSync(path, bytes);
-  const again = await directory.open();
+  const again = await directory.open({ options: NO_CHECKPOINT });
   await refused(async () => again.headObject(bucket, 'victim'), 'data-damaged');
   await refused(again.listObjects({ bucket, prefix: 'v', delimiter: '', after: '', limit: 5 }), 'data-damaged');
   assert.equal(String(await get({ engine: again }, bucket, 'other')), 'other');
+  // A write that is refused for it must not leave a hole in the log.
+  await refused(put({ engine: again }, bucket, 'victim'), 'data-damaged');
+  await put({ engine: again }, bucket, 'later');
+  const crashed = directory.copy();
+  context.after(() => crashed.remove());
   await again.close();
+  const third = await crashed.open();
+  assert.equal(String(await get({ engine: third }, bucket, 'later')), 'later');
+  await third.close();
 });
 
 test('D-08 an index that was cut stops the start or fails reads, and never the process', async (context) => {

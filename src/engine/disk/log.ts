@@ -42,6 +42,8 @@ export interface LogOptions {
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 /** Above this a write to the page cache takes long enough to be worth a thread. */
 const SYNC_WRITE_BYTES_MAX = 256 * 1024;
+/** How full a segment is when the next one is made. An idle server makes none. */
+const PREPARE_SHARE = 0.25;
 const NO_CHANGES: readonly Change[] = [];
 const PADDING = new Uint8Array(8);
 
@@ -67,6 +69,7 @@ export class Log {
   #busy = false;
   #mustRoll = false;
   #nextReady = false;
+  #prepareFailed = false;
   #preparing: Promise<void> | undefined;
   #failed: Failure | undefined;
   #idle: (() => void)[] = [];
@@ -111,11 +114,11 @@ export class Log {
 
   /** Fails `storage-full`, `storage-failed`. */
   async waitForRoom(size: number, deletion: boolean): Promise<void> {
-    while (!this.hasRoom(size, deletion)) await this.prepareNext();
+    while (!this.hasRoom(size, deletion)) await this.#prepareNext();
   }
 
-  /** Makes the next segment ahead of need. Fails `storage-full`. */
-  prepareNext(): Promise<void> {
+  /** Makes the next segment. Fails `storage-full`. */
+  #prepareNext(): Promise<void> {
     if (this.#nextReady) return Promise.resolve();
     this.#preparing ??= this.#prepare().finally(() => {
       this.#preparing = undefined;
@@ -129,8 +132,10 @@ export class Log {
       await this.#segments.prepare(segment, this.#segmentBytes);
       this.#fds.set(segment, this.#fs.openSync(this.#segments.path(segment), READ_WRITE));
     } catch (error) {
+      this.#prepareFailed = true;
       throw storageFailure(error, 'making a log segment');
     }
+    this.#prepareFailed = false;
     this.#nextReady = true;
   }
 
@@ -144,6 +149,8 @@ export class Log {
     const logged = changes.map(({ key, bytes }) => ({ key, value: bytes }));
     const metaBytes = changesBytes(logged);
     const size = recordBytes(metaBytes, data?.length ?? 0);
+    // Whatever can fail comes before the place is taken: a hole in the log would look like damage.
+    this.#state.load(drafts);
     const place = this.#place(size);
     for (const { row, encoded: bytes } of encoded) {
       const extent = inlineExtent(row);
@@ -181,7 +188,14 @@ export class Log {
     if (this.#mustRoll || this.#offset + size > this.#activeBytes) this.#roll(size);
     const place = { segment: this.#segment, offset: this.#offset };
     this.#offset += size;
+    if (this.#offset > this.#activeBytes * PREPARE_SHARE && !this.#prepareFailed) this.#prepareAhead();
     return place;
+  }
+
+  #prepareAhead(): void {
+    this.#prepareNext().catch(() => {
+      // Tried again by the first write that needs the space; that one gets the refusal.
+    });
   }
 
   #roll(size: number): void {
@@ -194,9 +208,6 @@ export class Log {
     this.#activeBytes = this.#segmentBytes;
     this.#offset = 0;
     this.#queueStart(end);
-    this.prepareNext().catch(() => {
-      // Tried again by the first write that needs the space; that one gets the refusal.
-    });
   }
 
   /** The first record of a segment says where the log ended before it. */

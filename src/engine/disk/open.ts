@@ -83,7 +83,6 @@ async function openLocked(input: OpenDiskEngineInput, index: IndexStore, unlock:
   const disk = assemble({ input, fs, options, index, state, log, segments, files }, knownTrash);
   // What was replayed is in the index before anything new is.
   await disk.checkpointer.write();
-  log.prepareNext().catch((error) => input.log?.warn('no log segment could be prepared', { error: String(error) }));
   return new DiskEngine(disk, async () => {
     await disk.compactor.close();
     await log.close();

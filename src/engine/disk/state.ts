@@ -82,6 +82,11 @@ export class State {
     for (const cell of this.#cells.values()) if (cell.id.startsWith(start)) yield cell;
   }
 
+  /** Reads the rows that are about to change; after it `stage` cannot fail. Fails `data-damaged`. */
+  load(keys: readonly { readonly key: Buffer }[]): void {
+    for (const { key } of keys) this.#cell(key);
+  }
+
   /** Enters queued changes into the projected view. */
   stage(changes: readonly Change[]): Cell[] {
     return changes.map((change) => {
