@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import http2 from 'node:http2';
+import net from 'node:net';
 import { test } from 'node:test';
 import { type Listener, listenApi, listenS3 } from './listen.ts';
+import { malformedS3Request } from './malformed.ts';
 
 const address = { host: '127.0.0.1', port: 0 };
-const malformed = () => '{}';
+const malformed = malformedS3Request;
 
 function api(): Promise<Listener> {
   return listenApi({
@@ -64,4 +66,34 @@ test('idle connections of either kind do not hold up a stop', { timeout: 20_000 
   await getHttp2(session);
   await door.stop(600_000);
   session.destroy();
+});
+
+test('P-12 what is no HTTP is answered once, and never in the middle of another answer', async () => {
+  const door = await listenS3({
+    address,
+    tls: undefined,
+    malformed,
+    handler: (_request, response) => {
+      response.writeHead(200, { 'content-length': '10' });
+      response.write('begun');
+    },
+  });
+  const say = (bytes: string, more?: string) =>
+    new Promise<string>((resolve) => {
+      let text = '';
+      const socket = net.connect(door.port, address.host, () => socket.write(bytes));
+      socket.on('data', (piece) => {
+        text += piece.toString('latin1');
+        if (more !== undefined && text.endsWith('begun')) socket.write(more);
+      });
+      socket.setTimeout(5000, () => socket.destroy());
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(text));
+    });
+  assert.match(await say('NOT HTTP\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*Connection: close[\s\S]*<Code>InvalidRequest</);
+  assert.match(await say(`GET / HTTP/1.1\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /);
+  const both = await say('GET / HTTP/1.1\r\nhost: a\r\n\r\n', 'NOT HTTP\r\n\r\n');
+  assert.match(both, /begun$/);
+  assert.equal(both.match(/HTTP\/1\.1 /g)?.length, 1);
+  await door.stop(0);
 });

@@ -5,6 +5,7 @@ import https from 'node:https';
 import type net from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import type { HostPort } from './config.ts';
+import { type Malformed, type MalformedAnswer, rawAnswer } from './malformed.ts';
 
 /** A door that is open. */
 export interface Listener {
@@ -46,7 +47,7 @@ export async function listenS3(options: {
   readonly address: HostPort;
   readonly tls: TlsFiles | undefined;
   readonly handler: Http1Handler;
-  readonly malformed: (status: number) => string;
+  readonly malformed: (reason: Malformed) => MalformedAnswer;
 }): Promise<Listener> {
   const server = options.tls
     ? https.createServer({ ...HTTP1_OPTIONS, ...readTls(options.tls) }, options.handler)
@@ -66,7 +67,7 @@ export async function listenApi(options: {
   readonly tls: TlsFiles | undefined;
   readonly http1: Http1Handler;
   readonly http2: Http2Handler;
-  readonly malformed: (status: number) => string;
+  readonly malformed: (reason: Malformed) => MalformedAnswer;
 }): Promise<Listener> {
   const settings = { maxConcurrentStreams: 250, maxHeaderListSize: HEADER_BYTES_MAX };
   if (options.tls) {
@@ -79,7 +80,7 @@ export async function listenApi(options: {
       },
     );
     secure.setTimeout(IDLE_MS);
-    secure.on('clientError', () => {});
+    answerMalformed(secure, options.malformed);
     secure.on('sessionError', () => {});
     return start(secure, options.address, closeSessions(secure));
   }
@@ -149,19 +150,27 @@ function splitByPreface(socket: Socket, accept: { readonly http1: () => void; re
 }
 
 /** What the HTTP parser refuses never reaches a handler: it is answered here and the connection ends (threat P-12). */
-function answerMalformed(server: http.Server | https.Server, body: (status: number) => string): void {
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+function answerMalformed(
+  server: http.Server | https.Server | http2.Http2SecureServer,
+  answer: (reason: Malformed) => MalformedAnswer,
+): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable || answerBegun(socket)) {
       socket.destroy();
       return;
     }
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
-    const text = body(status);
-    socket.end(
-      `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: ${text.startsWith('<') ? 'application/xml' : 'application/json'}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
-      () => socket.destroySoon(),
-    );
+    socket.end(rawAnswer(answer(reasonOf(error))), () => socket.destroySoon());
   });
+}
+
+/** A second answer in the middle of another would pass for its bytes. Node's own default handler looks here too. */
+function answerBegun(socket: Socket): boolean {
+  return (socket as { readonly _httpMessage?: http.ServerResponse | null })._httpMessage?.headersSent === true;
+}
+
+function reasonOf(error: NodeJS.ErrnoException): Malformed {
+  if (error.code === 'HPE_HEADER_OVERFLOW') return 'too-large';
+  return error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'slow' : 'syntax';
 }
 
 function readTls(files: TlsFiles): { cert: Buffer; key: Buffer; minVersion: 'TLSv1.2' } {

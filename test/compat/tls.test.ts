@@ -55,6 +55,20 @@ describe('TLS on both doors', { skip: missing('openssl', 'version') }, () => {
     }
   });
 
+  test('P-12 what is no HTTP is answered on the API door, and the connection ends', async () => {
+    const socket = connectTls({ host: '127.0.0.1', port: Number(new URL(server.apiUrl).port), ca });
+    let text = '';
+    socket.on('data', (piece) => {
+      text += piece.toString('latin1');
+    });
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.setTimeout(5000, () => socket.destroy());
+    socket.write('NOT HTTP\r\n\r\n');
+    await closed;
+    assert.match(text, /^HTTP\/1\.1 400 [\s\S]*"code":3/);
+  });
+
   test('Connect, gRPC and gRPC-Web over TLS', async () => {
     const baseUrl = server.apiUrl;
     const nodeOptions = { ca };
