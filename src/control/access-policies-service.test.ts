@@ -153,7 +153,7 @@ test('K-11 readers during replacement see the old or the new policy, whole', asy
   assert.ok((await reader) > 0);
 });
 
-test('can-i: every action on every resource, for the caller only', async () => {
+test('P-15 can-i: every action on every resource, for the caller only, within limits', async () => {
   const member = await home.member('asker', [], ['s3:GetObject', 'cwobject:ListBucketInfo']);
   for (const caller of callers) {
     const ask = async (actions: string[], resources: string[]) =>
@@ -166,6 +166,20 @@ test('can-i: every action on every resource, for the caller only', async () => {
       'InvalidArgument',
     );
     assert.equal((await caller.call(cw.authCanI, { actions: ['s3:GetObject'] }, member.token)).code, 'InvalidArgument');
+    const many = (count: number) => Array.from({ length: count }, (_, index) => `any/${index}`);
+    assert.equal(await ask(['s3:GetObject'], many(1000)), true);
+    for (const [actions, resources] of [
+      [['s3:GetObject', 's3:GetObject'], many(501)],
+      [['s3:GetObject'], ['x'.repeat(1089)]],
+      [['x'.repeat(1089)], ['*']],
+    ] as const) {
+      const refused = await caller.call(
+        cw.authCanI,
+        { actions: [...actions], resources: [...resources] },
+        member.token,
+      );
+      assert.equal(refused.code, 'InvalidArgument', caller.name);
+    }
   }
   const named = await fetchJson(`${world.http1Url}/v1/cwobject/auth/can-i`, {
     method: 'POST',

@@ -1,6 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { CWObject, CWObjectPolicy } from '../../proto/gen/coreweave/cwobject/v1/cwobject_pb.js';
-import { Failure, invalidField } from '../core/index.ts';
+import { Failure, invalidField, KEY_BYTES_MAX } from '../core/index.ts';
 import { decideCanI, type OrganizationPolicy, parseOrganizationPolicy } from '../policy/index.ts';
 import type { Handlers } from './call.ts';
 import type { ControlPorts } from './ports.ts';
@@ -8,8 +8,13 @@ import type { ControlPorts } from './ports.ts';
 type Methods = 'authCanI' | 'listAccessPolicies' | 'ensureAccessPolicy' | 'deleteAccessPolicy';
 type Ports = Pick<ControlPorts, 'store' | 'policySets' | 'events' | 'clock'>;
 
-/** Questions asked of can-i at once: every action is paired with every resource. */
-const CAN_I_PAIRS_MAX = 10_000;
+/**
+ * Questions asked of can-i at once: every action is paired with every resource, and anybody with a token may ask, so both
+ * limits bound how long one call keeps everybody else waiting (threat P-15).
+ */
+const CAN_I_PAIRS_MAX = 1000;
+/** Characters; no action, and no bucket with a key, is longer. */
+const CAN_I_TEXT_MAX = 64 + KEY_BYTES_MAX;
 
 /** Organization policies and can-i: contract control-plane 3.1, 3.6 to 3.8. */
 export function accessPoliciesService(ports: Ports): Pick<Handlers<typeof CWObject>, Methods> {
@@ -21,6 +26,9 @@ export function accessPoliciesService(ports: Ports): Pick<Handlers<typeof CWObje
       if (resources.length === 0) throw invalidField('resources', 'at least one is required; "*" means every resource');
       if (actions.length * resources.length > CAN_I_PAIRS_MAX)
         throw invalidField('actions', `at most ${CAN_I_PAIRS_MAX} pairs of action and resource can be asked at once`);
+      for (const [field, texts] of Object.entries({ actions, resources }))
+        if (texts.some((text) => text.length > CAN_I_TEXT_MAX))
+          throw invalidField(field, `must be at most ${CAN_I_TEXT_MAX} characters each`);
       const { caller, user } = authenticated;
       const set = await ports.policySets.forOrganization(caller.orgId);
       const may = (action: string, resource: string): boolean =>

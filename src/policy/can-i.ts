@@ -2,7 +2,7 @@ import type { Caller } from '../core/index.ts';
 import { canonicalAction, isGlobalAction, isPolicyRepair, otherSpelling } from './actions.ts';
 import type { CompiledOrganizationPolicies } from './compile.ts';
 import { organizationPrincipals, roleGrants } from './decide.ts';
-import { compileGlob, globCovers, globsOverlap } from './glob.ts';
+import { compileGlob, type Glob, globCovers, globsOverlap } from './glob.ts';
 import { type Matcher, matches } from './matcher.ts';
 
 export interface CanIQuestion {
@@ -26,8 +26,9 @@ export function decideCanI(
   const { caller } = question;
   if (caller.kind === 'anonymous') return false;
   const action = canonicalAction(question.action);
-  const resource = isGlobalAction(action) ? undefined : question.resource;
-  const spellings = [action, otherSpelling(action)].filter((spelling) => spelling !== undefined);
+  // Compiled once: every statement is compared with them.
+  const resource = isGlobalAction(action) ? undefined : compileGlob(question.resource);
+  const spellings = [action, otherSpelling(action)].filter((spelling) => spelling !== undefined).map(compileGlob);
   const [principal] = organizationPrincipals(caller);
   let allowed = roleGrants(caller, action, policies.roles);
   if (allowed && isPolicyRepair(action)) return true;
@@ -45,15 +46,22 @@ export function decideCanI(
   return allowed;
 }
 
-function covers(matcher: Matcher, pattern: string): boolean {
-  if (compileGlob(pattern).exact) return matches(matcher, pattern);
-  return matcher.any || matcher.globs.some((glob) => globCovers(glob.source, pattern));
+function covers(matcher: Matcher, asked: Glob): boolean {
+  if (asked.exact) return matches(matcher, asked.source);
+  return (
+    matcher.any ||
+    matcher.globs.some((glob) => asked.source.startsWith(glob.prefix) && globCovers(glob.source, asked.source))
+  );
 }
 
-function touches(matcher: Matcher, pattern: string): boolean {
-  const asked = compileGlob(pattern);
-  if (asked.exact) return matches(matcher, pattern);
+function touches(matcher: Matcher, asked: Glob): boolean {
+  if (asked.exact) return matches(matcher, asked.source);
   if (matcher.any || asked.source === '*') return true;
   for (const text of matcher.exact) if (asked.test(text)) return true;
-  return matcher.globs.some((glob) => globsOverlap(glob.source, pattern));
+  return matcher.globs.some((glob) => mayMeet(glob.prefix, asked.prefix) && globsOverlap(glob.source, asked.source));
+}
+
+/** Texts with these beginnings can only be the same if one beginning goes on where the other ends. */
+function mayMeet(one: string, other: string): boolean {
+  return one.startsWith(other) || other.startsWith(one);
 }
