@@ -289,11 +289,24 @@ test('K-04 user and token of another organization: as unknown ones', async (t) =
   assert.ok(await identity.authenticate(first.secret));
 });
 
+test('K-05 the last working platform-admin cannot be removed by an administrator who is none', async (t) => {
+  const { identity, first, orgId } = await makeWorld(t);
+  const { id } = first.admin;
+  const last = { code: 'failed-precondition', message: /platform-admin/ };
+  const admin = await identity.createUser(orgId, { ...NEW_USER, roles: ['iam-admin'] }, 'test');
+  await assert.rejects(identity.deleteUser(orgId, id, admin.id), last);
+  await assert.rejects(identity.updateUser(orgId, id, { active: false }, admin.id), last);
+  await assert.rejects(identity.updateUser(orgId, id, { roles: ['iam-admin'] }, admin.id), last);
+  await identity.updateUser(orgId, id, { displayName: 'Ada' }, admin.id);
+  await identity.updateUser(orgId, admin.id, { roles: ['iam-admin', 'platform-admin'] }, first.admin.id);
+  await identity.deleteUser(orgId, id, admin.id);
+});
+
 test('users: the last working iam-admin stays', async (t) => {
   const { identity, orgId, first } = await makeWorld(t);
   const last = { code: 'failed-precondition' };
   const id = first.admin.id;
-  const second = await identity.createUser(orgId, { ...NEW_USER, roles: ['iam-admin'] }, 'test');
+  const second = await identity.createUser(orgId, { ...NEW_USER, roles: ['iam-admin', 'platform-admin'] }, 'test');
   await identity.updateUser(orgId, second.id, { active: false }, 'test');
   await assert.rejects(identity.deleteUser(orgId, id, 'test'), last);
   await assert.rejects(identity.updateUser(orgId, id, { active: false }, 'test'), last);

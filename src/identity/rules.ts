@@ -49,9 +49,11 @@ export function checkNewToken(input: NewApiToken, now: Instant): void {
   }
 }
 
-/** Somebody who can manage users right now. */
-export function isWorkingAdmin(user: UserRecord | undefined): boolean {
-  return user?.active === true && user.roles.includes('iam-admin');
+/** Roles that somebody must be able to use at every moment: without them nobody could give them to anybody again. */
+export const KEPT_ROLES = ['iam-admin', 'platform-admin'] as const satisfies readonly UserRole[];
+
+export function worksAs(role: UserRole, user: UserRecord | undefined): boolean {
+  return user?.active === true && user.roles.includes(role);
 }
 
 /** The same words for an unknown id and another organization's (threat K-04). */

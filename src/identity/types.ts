@@ -13,7 +13,7 @@ export interface Identity {
     actor: string,
   ): Promise<NewOrganization>;
   createUser(orgId: string, input: NewUser, actor: string): Promise<UserRecord>;
-  /** Deactivating or removing a user stops its tokens and keys when the call answers. Fails `not-found`, `failed-precondition` (last iam-admin). */
+  /** Deactivating or removing a user stops its tokens and keys when the call answers. Fails `not-found`, `failed-precondition` (last iam-admin or platform-admin). */
   updateUser(orgId: string, id: string, change: UserChange, actor: string): Promise<UserRecord>;
   deleteUser(orgId: string, id: string, actor: string): Promise<void>;
   /** The secret is in the answer and nowhere else. */

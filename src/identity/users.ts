@@ -1,7 +1,7 @@
 import { type Clock, type Entropy, Failure, LETTERS_AND_DIGITS, randomText } from '../core/index.ts';
-import type { ControlRecords, ControlStore, UserRecord } from '../store/index.ts';
+import type { ControlRecords, ControlStore, UserRecord, UserRole } from '../store/index.ts';
 import type { Events } from '../telemetry/index.ts';
-import { checkDisplayName, checkGroups, checkName, checkRoles, isWorkingAdmin, noSuch } from './rules.ts';
+import { checkDisplayName, checkGroups, checkName, checkRoles, KEPT_ROLES, noSuch, worksAs } from './rules.ts';
 import type { NewUser, UserChange } from './types.ts';
 
 export interface UsersDependencies {
@@ -56,7 +56,7 @@ export async function updateUser(
     const before = await records.users.find(orgId, id);
     if (before === undefined) throw noSuch('user', id);
     const after: UserRecord = { ...before, ...checked };
-    await guardLastAdmin(records, before, after);
+    await guardLastAdmins(records, before, after);
     await records.users.replace(after);
     const stops = before.active && !after.active;
     return { user: after, revoked: stops ? await revokeKeys(records, after, deps.clock.now()) : [] };
@@ -70,7 +70,7 @@ export async function deleteUser(orgId: string, id: string, actor: string, deps:
   const { user, revoked } = await deps.store.transact(async (records) => {
     const before = await records.users.find(orgId, id);
     if (before === undefined) throw noSuch('user', id);
-    await guardLastAdmin(records, before, undefined);
+    await guardLastAdmins(records, before, undefined);
     await records.apiTokens.removeByUser(orgId, id);
     const ids = await revokeKeys(records, before, deps.clock.now());
     await records.users.remove(orgId, id);
@@ -89,20 +89,28 @@ function checkChange(change: UserChange): UserChange {
   };
 }
 
-/** An organization without a working iam-admin could never be managed again. */
-async function guardLastAdmin(
+/**
+ * An organization without a working iam-admin could never be managed again. Platform admins are all in one organization,
+ * because only they give the role, and only to users of their own.
+ */
+async function guardLastAdmins(
   records: ControlRecords,
   before: UserRecord,
   after: UserRecord | undefined,
 ): Promise<void> {
-  if (!isWorkingAdmin(before) || isWorkingAdmin(after)) return;
+  for (const role of KEPT_ROLES) {
+    if (worksAs(role, before) && !worksAs(role, after)) await guardLastOf(role, records, before);
+  }
+}
+
+async function guardLastOf(role: UserRole, records: ControlRecords, leaving: UserRecord): Promise<void> {
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    const users = await records.users.list(before.orgId, { offset: page * PAGE, limit: PAGE });
-    if (users.some((user) => user.id !== before.id && isWorkingAdmin(user))) return;
+    const users = await records.users.list(leaving.orgId, { offset: page * PAGE, limit: PAGE });
+    if (users.some((user) => user.id !== leaving.id && worksAs(role, user))) return;
     if (users.length < PAGE) break;
   }
-  const message = 'this is the last active user with the role iam-admin: give the role to another user first';
-  throw new Failure('failed-precondition', message, { resource: { type: 'user', name: before.id } });
+  const message = `this is the last active user with the role ${role}: give the role to another user first`;
+  throw new Failure('failed-precondition', message, { resource: { type: 'user', name: leaving.id } });
 }
 
 /** Revoked for good: a user who is activated again makes new keys (threat K-02). */
