@@ -8,7 +8,7 @@ import { openDiskEngine } from '../engine/disk/index.ts';
 import { createIdentity, type Identity } from '../identity/index.ts';
 import { createKeys, type Keys, verifyMasterKey } from '../keys/index.ts';
 import type { ControlStore } from '../store/index.ts';
-import { createEvents, type Events } from '../telemetry/index.ts';
+import { createEvents, type Events, safeLogLine } from '../telemetry/index.ts';
 import type { Config } from './config.ts';
 import { openDoors } from './doors.ts';
 import { firstRun } from './first-run.ts';
@@ -52,7 +52,12 @@ async function bringUp(
   { config, print }: ServeOptions,
   closers: (() => Promise<void> | void)[],
 ): Promise<Omit<Serving, 'stop'>> {
-  const log = pino({ level: config.LOG_LEVEL, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const log = pino({
+    level: config.LOG_LEVEL,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: { streamWrite: safeLogLine },
+  });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const events = createEvents(log, registry);

@@ -2,3 +2,4 @@
 
 export { createEvents } from './emit.ts';
 export * from './events.ts';
+export { safeLogLine } from './log-line.ts';
