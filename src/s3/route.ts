@@ -1,5 +1,5 @@
 import { KEY_BYTES_MAX } from '../core/index.ts';
-import { addressingOf, isAddressableBucketName } from './bucket-names.ts';
+import { addressingOf, isAddressableBucketName, newBucketNameProblem } from './bucket-names.ts';
 import { S3Error } from './errors.ts';
 import { candidates, type S3Operation, type S3PathKind, SUBRESOURCES, unknownOperation } from './operations.ts';
 
@@ -175,7 +175,8 @@ function decodeQueryPart(raw: string): string {
 }
 
 function badBucketName(name: string): S3Error {
-  return new S3Error('InvalidBucketName', 'The specified bucket is not valid.', { BucketName: name });
+  const problem = newBucketNameProblem(name, false) ?? 'the name is reserved';
+  return new S3Error('InvalidBucketName', `The specified bucket is not valid: ${problem}.`, { BucketName: name });
 }
 
 function pathStyleRefused(bucket: string): S3Error {

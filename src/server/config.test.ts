@@ -48,6 +48,11 @@ test('K-08 a public address without TLS is refused and the message says what to 
   refuse([], { SALLYPORT_TLS_CERT: 'a.pem' }, /go together/);
 });
 
+test('config: a database URL is checked and never quoted', () => {
+  refuse([], { SALLYPORT_DATABASE_URL: 'mysql://u:hunter2@h/d' }, /^(?![\s\S]*hunter2)[\s\S]*must look like postgres:/);
+  assert.equal(readConfig([], { SALLYPORT_DATABASE_URL: 'postgres://u:p@h/d' }).DATABASE_URL, 'postgres://u:p@h/d');
+});
+
 test('config: proxies are addresses, zones are checked in strict mode', () => {
   refuse([], { SALLYPORT_TRUSTED_PROXIES: '10.0.0.1,proxy.local' }, /"proxy.local" is not an IP address/);
   refuse(

@@ -24,7 +24,7 @@ export const SETTINGS = {
     'file',
     'The 32-byte key (64 hexadecimal digits) that seals secrets. Default: master.key in DATA_DIR, made at first start.',
   ),
-  DATABASE_URL: secret('PostgreSQL URL', 'Keep control records in PostgreSQL instead of SQLite in DATA_DIR.'),
+  DATABASE_URL: databaseUrl('Keep control records in PostgreSQL instead of SQLite in DATA_DIR.'),
   ZONES: list('US-EAST-04A', 'zone names', 'Availability zones that exist; enforced in strict mode.'),
   DEFAULT_ZONE: text(
     'US-EAST-04A',
@@ -168,8 +168,15 @@ function text(fallback: string, unit: string, line: string): Setting<string> {
   return { fallback, unit, line, secret: false, boolean: false, parse: (value) => value.trim() };
 }
 
-function secret(unit: string, line: string): Setting<string> {
-  return { ...text('', unit, line), secret: true };
+function databaseUrl(line: string): Setting<string> {
+  const parse = (value: string) => {
+    const given = value.trim();
+    const valid = URL.canParse(given) && /^postgres(ql)?:$/.test(new URL(given).protocol);
+    // The value holds a password, so it is not quoted.
+    if (given !== '' && !valid) throw new Error('must look like postgres://user:password@host:5432/database');
+    return given;
+  };
+  return { ...text('', 'PostgreSQL URL', line), secret: true, parse };
 }
 
 function list(fallback: string, unit: string, line: string): Setting<readonly string[]> {

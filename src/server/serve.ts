@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type Clock, createSealer, type Entropy, type Sealer } from '../core/index.ts';
+import { type Clock, createSealer, type Entropy, Failure, type Sealer } from '../core/index.ts';
 import { openDiskEngine } from '../engine/disk/index.ts';
 import { createIdentity, type Identity } from '../identity/index.ts';
 import { createKeys, type Keys, verifyMasterKey } from '../keys/index.ts';
@@ -93,7 +93,15 @@ async function openStore(config: Config, dataDir: string): Promise<ControlStore>
   // Loaded when chosen: the other one's driver costs memory.
   if (config.DATABASE_URL !== '') {
     const { openPostgresStore } = await import('../store/postgres/index.ts');
-    return openPostgresStore({ url: config.DATABASE_URL });
+    return openPostgresStore({ url: config.DATABASE_URL }).catch((error) => {
+      if (!(error instanceof Failure) || error.code !== 'unavailable') throw error;
+      const { host, pathname } = new URL(config.DATABASE_URL);
+      const reason =
+        error.cause instanceof Error ? ` (${error.cause.message || (error.cause as NodeJS.ErrnoException).code})` : '';
+      throw new Error(
+        `the database ${pathname.slice(1)} at ${host} cannot be used${reason}: check SALLYPORT_DATABASE_URL`,
+      );
+    });
   }
   const { openSqliteStore } = await import('../store/sqlite/index.ts');
   return openSqliteStore({ file: join(dataDir, 'control.db') });
