@@ -178,6 +178,17 @@ test('A-12 anonymous requests get what policy gives them, and half a credential 
   );
 });
 
+test('A-12 anonymous DeleteObjects does not tell whether there is such a bucket', async () => {
+  const body = '<Delete><Object><Key>k</Key></Object></Delete>';
+  for (const sent of [body, '<not-xml']) {
+    for (const target of ['/lab?delete', '/no-such-lab?delete']) {
+      const answer = await door.knock({ method: 'POST', target, body: sent, as: null });
+      assert.deepEqual([answer.status, answer.code], [403, 'AccessDenied'], target);
+    }
+  }
+  assert.equal(await kept(), 'kept');
+});
+
 test('A-13 every sub-resource asks for its own right, and what we do not serve is 501 after the signature', async () => {
   const objectRights = new Set(['s3:GetObject', 's3:PutObject', 's3:DeleteObject']);
   await withPolicy(

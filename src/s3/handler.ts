@@ -146,9 +146,17 @@ function bucketFound(call: S3Call, row: S3Operation, bucket: BucketRecord | unde
 
 function askPolicy(call: S3Call, row: S3Operation): Progress {
   // The keys of DeleteObjects are in its body: the operation asks once for each of them.
-  if (row.authorize === 'per-key') return dispatch(call, row);
+  if (row.authorize === 'per-key') {
+    return call.claim === undefined ? admitStranger(call, row) : dispatch(call, row);
+  }
   const verdict = ask(call, row);
   return verdict instanceof Promise ? verdict.then((given) => judged(call, row, given)) : judged(call, row, verdict);
+}
+
+/** Without a bucket policy no key can be allowed to them, and they must not learn that there is a bucket (threat A-12). */
+async function admitStranger(call: S3Call, row: S3Operation): Promise<void> {
+  if ((await call.ports.bucketPolicies.get(call.bucket)) === undefined) throw call.accessDenied('anonymous');
+  return dispatch(call, row);
 }
 
 function ask(call: S3Call, row: S3Operation): ReturnType<S3Ports['authorize']> {
