@@ -26,6 +26,13 @@ function codeOf(run: () => unknown): string {
   return 'none';
 }
 
+test('P-16 a copy source that a presigner moved into the query makes a copy, in any case of letters', () => {
+  for (const name of ['x-amz-copy-source', 'X-Amz-Copy-Source']) {
+    assert.equal(go('PUT', `/lab/k?${name}=lab%2Fa`).row.name, 'CopyObject', name);
+    assert.equal(go('PUT', `/lab/k?partNumber=1&uploadId=u&${name}=lab%2Fa`).row.name, 'UploadPartCopy', name);
+  }
+});
+
 test('every request form reaches its row', () => {
   const cases: [string, string, string][] = [
     ['GET', '/', 'ListBuckets'],

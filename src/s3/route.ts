@@ -82,7 +82,13 @@ function findRow(input: RouteInput, kind: S3PathKind, query: QueryParameters): S
 
 function matches(row: S3Operation, input: RouteInput, query: QueryParameters): boolean {
   for (const name of row.query) if (!query.has(name)) return false;
-  return row.header === undefined || input.headers[row.header] !== undefined || query.has(row.header);
+  return row.header === undefined || input.headers[row.header] !== undefined || namesHeader(query, row.header);
+}
+
+/** Presigners move headers into the query, under whatever case the header had. */
+function namesHeader(query: QueryParameters, header: string): boolean {
+  for (const name of query.keys()) if (name.length === header.length && name.toLowerCase() === header) return true;
+  return false;
 }
 
 /** A sub-resource in the query that the row does not account for. */

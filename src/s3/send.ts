@@ -6,6 +6,11 @@ import type { ObjectStream, Reply } from './respond.ts';
 
 /** Unread request bytes up to this are drained so that the connection can be kept; beyond, it is closed. */
 const DRAIN_BYTES_MAX = 64 * 1024;
+/**
+ * Bytes up to this go out as Latin-1 text, which node:http joins with the head: one piece for the kernel, and no request
+ * object that waits for two.
+ */
+const ONE_PIECE_BYTES_MAX = 15 * 1024;
 /** How much and how long is read from a client that goes on sending after it was refused. */
 const LINGER_BYTES_MAX = 8 * 1024 * 1024;
 const LINGER_MS = 2000;
@@ -24,7 +29,8 @@ export function send(call: S3Call, reply: Reply): Awaitable<void> {
   if (body !== undefined) call.bytesOut = body.length;
   // A client that still waits for its 100 has sent nothing that would have to be read first.
   if (!unread || silent || call.awaitsContinue) {
-    res.end(body);
+    if (body instanceof Buffer && body.length <= ONE_PIECE_BYTES_MAX) res.end(body.latin1Slice(), 'latin1');
+    else res.end(body);
     return;
   }
   if (body === undefined) res.flushHeaders();
