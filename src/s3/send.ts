@@ -29,7 +29,7 @@ export function send(call: S3Call, reply: Reply): Awaitable<void> {
   if (body !== undefined) call.bytesOut = body.length;
   // A client that still waits for its 100 has sent nothing that would have to be read first.
   if (!unread || silent || call.awaitsContinue) {
-    if (body instanceof Buffer && body.length <= ONE_PIECE_BYTES_MAX) res.end(body.latin1Slice(), 'latin1');
+    if (body instanceof Buffer && body.length <= ONE_PIECE_BYTES_MAX) res.end(body.toString('latin1'), 'latin1');
     else res.end(body);
     return;
   }
