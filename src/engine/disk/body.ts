@@ -42,17 +42,21 @@ export function wholeInline(disk: Disk, source: BodySource): StoredBody | undefi
 export async function storeBody(disk: Disk, source: BodySource): Promise<StoredBody> {
   const small = wholeInline(disk, source);
   if (small) return small;
-  if (source.kind === 'whole') return storeChunks(disk, [source.bytes], () => source.checksum);
-  return storeChunks(disk, source.chunks, () => source.checksum(), source.size);
+  if (source.kind === 'whole') return storeChunks(disk, { chunks: [source.bytes], checksum: () => source.checksum });
+  const { chunks, size } = source;
+  return storeChunks(disk, { chunks, owned: true, checksum: () => source.checksum(), announced: size });
+}
+
+interface Incoming {
+  readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** The memory of the chunks is ours. */
+  readonly owned?: boolean;
+  readonly checksum: () => StoredChecksum | undefined;
+  readonly announced?: number | undefined;
 }
 
 /** Gathers up to the small-object limit in memory; what is longer goes to a file. */
-export async function storeChunks(
-  disk: Disk,
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  checksum: () => StoredChecksum | undefined,
-  announced?: number,
-): Promise<StoredBody> {
+export async function storeChunks(disk: Disk, { chunks, owned, checksum, announced }: Incoming): Promise<StoredBody> {
   const limit = disk.options.inlineBytesMax;
   const start: Uint8Array[] = [];
   let size = 0;
@@ -65,8 +69,8 @@ export async function storeChunks(
         continue;
       }
       writer ??= newWriter(disk);
-      for (const early of start.splice(0)) await writer.write(early);
-      await writer.write(chunk);
+      for (const early of start.splice(0)) await writer.write(early, owned);
+      await writer.write(chunk, owned);
     }
     if (!writer) return inlineBody(start.length === 1 ? start[0]! : Buffer.concat(start), checksum());
     if (size <= limit) {

@@ -1,4 +1,5 @@
 import { crc32c } from '@node-rs/crc32';
+import { xxh64 } from '@node-rs/xxhash';
 import type { BufferPool, PooledBuffer } from './buffer-pool.ts';
 import { damaged } from './failures.ts';
 import type { FileStore } from './file-store.ts';
@@ -6,15 +7,16 @@ import { CREATE_NEW, type DiskFs, writeFully } from './fs.ts';
 import type { HashPool, RemoteHash } from './hash-pool.ts';
 import type { FileExtent } from './rows.ts';
 
-/** Every block of a large file has its own CRC32C, so that a ranged read verifies what it touches. */
+/** Every block of a large file has its own XXH64, so that a ranged read verifies what it touches. */
 export const BLOCK_BYTES = 256 * 1024;
+const SUM_BYTES = 8;
 const FOOTER_BYTES = 16;
-const FOOTER_MAGIC = 0x53504631; // "SPF1"
+const FOOTER_MAGIC = 0x53504632; // "SPF2"
 const WRITES_IN_FLIGHT = 3;
 
-/** Size on disk: the bytes, one CRC per block, then the footer. */
+/** Size on disk: the bytes, one sum per block, then the footer. */
 export function fileBytes(size: number): number {
-  return size + Math.ceil(size / BLOCK_BYTES) * 4 + FOOTER_BYTES;
+  return size + Math.ceil(size / BLOCK_BYTES) * SUM_BYTES + FOOTER_BYTES;
 }
 
 /**
@@ -31,7 +33,7 @@ export class LargeFileWriter {
   #buffer: PooledBuffer<SharedArrayBuffer> | undefined;
   #filled = 0;
   #size = 0;
-  #blockCrcs: number[] = [];
+  readonly #blockSums: bigint[] = [];
   #flying: Promise<void>[] = [];
   #error: unknown;
 
@@ -43,8 +45,8 @@ export class LargeFileWriter {
     this.#hash = hashes?.begin();
   }
 
-  /** The chunk is copied before the call settles. */
-  async write(chunk: Uint8Array): Promise<void> {
+  /** The chunk is copied before the call settles; one that is `owned` has no memory any more after it. */
+  async write(chunk: Uint8Array, owned = false): Promise<void> {
     for (let at = 0; at < chunk.length; ) {
       this.#buffer ??= await this.#freeBuffer();
       const count = Math.min(chunk.length - at, this.#buffer.bytes.length - this.#filled);
@@ -53,6 +55,7 @@ export class LargeFileWriter {
       at += count;
       if (this.#filled === this.#buffer.bytes.length) await this.#send();
     }
+    if (owned) freeMemory(chunk);
   }
 
   async #freeBuffer(): Promise<PooledBuffer<SharedArrayBuffer>> {
@@ -70,7 +73,7 @@ export class LargeFileWriter {
     this.#size += this.#filled;
     this.#filled = 0;
     for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-      this.#blockCrcs.push(crc32c(bytes.subarray(at, at + BLOCK_BYTES)));
+      this.#blockSums.push(xxh64(bytes.subarray(at, at + BLOCK_BYTES)));
     }
     this.#fd ??= await this.#fs.open(this.#files.incomingPath(this.file), CREATE_NEW);
     const hashed = this.#hash?.update(buffer.memory, bytes.length);
@@ -99,7 +102,7 @@ export class LargeFileWriter {
     const md5 = this.#hash?.digest();
     // A failed write must not leave a second rejection without a listener.
     md5?.catch(() => {});
-    const footer = encodeFooter(this.#blockCrcs, this.#size);
+    const footer = encodeFooter(this.#blockSums, this.#size);
     await writeFully(this.#fs, this.#fd, [footer], this.#size);
     await this.#fs.fdatasync(this.#fd);
     const fd = this.#fd;
@@ -122,13 +125,22 @@ export class LargeFileWriter {
   }
 }
 
-/** Block CRCs, then magic, block size and the size of the data. */
-function encodeFooter(blockCrcs: readonly number[], size: number): Buffer {
-  const footer = Buffer.allocUnsafe(blockCrcs.length * 4 + FOOTER_BYTES);
-  blockCrcs.forEach((crc, index) => {
-    footer.writeUInt32BE(crc, index * 4);
+/**
+ * Gives the memory of a received chunk back at once. Left to the garbage collector, the bytes of a fast upload pile up
+ * until full collections run one after the other. A chunk of half a buffer or less may share it with others.
+ */
+function freeMemory(chunk: Uint8Array): void {
+  const { buffer, byteLength } = chunk;
+  if (buffer instanceof ArrayBuffer && byteLength > buffer.byteLength / 2) buffer.transfer(0);
+}
+
+/** Sums of the blocks, then magic, block size and the size of the data. */
+function encodeFooter(blockSums: readonly bigint[], size: number): Buffer {
+  const footer = Buffer.allocUnsafe(blockSums.length * SUM_BYTES + FOOTER_BYTES);
+  blockSums.forEach((sum, index) => {
+    footer.writeBigUInt64BE(sum, index * SUM_BYTES);
   });
-  const at = blockCrcs.length * 4;
+  const at = blockSums.length * SUM_BYTES;
   footer.writeUInt32BE(FOOTER_MAGIC, at);
   footer.writeUInt32BE(BLOCK_BYTES, at + 4);
   footer.writeUInt16BE(0, at + 8);
@@ -140,12 +152,21 @@ function tableCrc(footer: Buffer): number {
   return crc32c(footer);
 }
 
-/** The block CRCs of a file, checked against its row. Fails `data-damaged` when the file is not the one written. */
+/** The sums of a file's blocks, checked against its row. Fails `data-damaged` when the file is not the one written. */
 export async function readBlockTable(fs: DiskFs, fd: number, extent: FileExtent): Promise<Buffer> {
   const footer = Buffer.allocUnsafe(fileBytes(extent.size) - extent.size);
   const count = await readFully(fs, fd, footer, extent.size);
   if (count !== footer.length || tableCrc(footer) !== extent.tableCrc) throw damaged('block table');
   return footer;
+}
+
+/** Whether all blocks that begin in `bytes`, which lie at `start` of the file, are those that were written. */
+export function blocksAreWhole(table: Buffer, bytes: Uint8Array, start: number): boolean {
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    const expected = table.readBigUInt64BE(((start + at) / BLOCK_BYTES) * SUM_BYTES);
+    if (xxh64(bytes.subarray(at, at + BLOCK_BYTES)) !== expected) return false;
+  }
+  return true;
 }
 
 /** Bytes read; fewer than asked only at the end of the file. */

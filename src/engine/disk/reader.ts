@@ -6,7 +6,7 @@ import { damaged, storageFailure } from './failures.ts';
 import type { Handle } from './fd-cache.ts';
 import type { FileStore } from './file-store.ts';
 import type { DiskFs } from './fs.ts';
-import { BLOCK_BYTES, readBlockTable, readFully } from './large-file.ts';
+import { BLOCK_BYTES, blocksAreWhole, readBlockTable, readFully } from './large-file.ts';
 import type { Extent, FileExtent, InlineExtent, ObjectRow } from './rows.ts';
 import type { SegmentFiles } from './segment.ts';
 
@@ -117,10 +117,7 @@ export class DiskReader implements ObjectReader {
       const bytes = buffer.bytes.subarray(0, end - start);
       if ((await readFully(this.#context.fs, job.fd, bytes, start)) !== bytes.length)
         throw damaged('file is too short');
-      for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-        const expected = job.table.readUInt32BE(((start + at) / BLOCK_BYTES) * 4);
-        if (crc32c(bytes.subarray(at, at + BLOCK_BYTES)) !== expected) throw damaged('block');
-      }
+      if (!blocksAreWhole(job.table, bytes, start)) throw damaged('block');
       return { buffer, bytes, start };
     } catch (error) {
       this.#context.pool.give(buffer);

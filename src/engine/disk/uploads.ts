@@ -120,9 +120,9 @@ export async function copyPart(disk: Disk, input: CopyPartInput): Promise<PartRe
     const algorithm = upload.checksum?.algorithm;
     const sum = algorithm && (await runningChecksum(algorithm));
     const chunks = readChunks(reader, range, (chunk) => sum?.update(chunk));
-    const body = await storeChunks(disk, chunks, () =>
-      algorithm && sum ? { algorithm, type: 'FULL_OBJECT', value: sum.value() } : undefined,
-    );
+    const checksum = () =>
+      algorithm && sum ? ({ algorithm, type: 'FULL_OBJECT', value: sum.value() } as const) : undefined;
+    const body = await storeChunks(disk, { chunks, owned: true, checksum });
     return await withFiles(disk, body.files, () => commitPart(disk, input, body));
   } finally {
     reader.close();
