@@ -136,9 +136,9 @@ async function warmMemory(to: ObjectEngine, into: BucketRecord): Promise<void> {
 
 async function putLarge(to: ObjectEngine, into: BucketRecord): Promise<number> {
   const size = 64 * MIB;
-  const chunk = new Uint8Array(64 * 1024).fill(7);
+  const bytes = new Uint8Array(64 * 1024).fill(7);
   async function* chunks() {
-    for (let sent = 0; sent < size; sent += chunk.length) yield chunk;
+    for (let sent = 0; sent < size; sent += bytes.length) yield bytes.slice();
   }
   const start = performance.now();
   const body = { kind: 'stream', size, chunks: chunks(), checksum: () => undefined } as const;
