@@ -32,9 +32,9 @@ before(async () => {
 });
 
 after(async () => {
+  await database?.stop();
   await first?.stop();
   await second?.stop();
-  await database?.stop();
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
@@ -109,4 +109,13 @@ test('K-11 a policy replaced at one server decides on the other within the state
   assert.ok(await within(BOUND_MS, async () => (await outcome(there)) === 'AccessDenied'), 'denied');
   await control(first).objects.deleteAccessPolicy({ name: 'freeze' });
   assert.ok(await within(BOUND_MS, async () => (await outcome(there)) === 'works'), 'allowed again');
+});
+
+test('K-01 a server that has lost the database trusts no remembered key beyond the stated bound, and lives on', async () => {
+  const here = s3(first, await keyFrom(first));
+  assert.equal(await outcome(here), 'works');
+  await database.stop();
+  assert.ok(await within(4 * BOUND_MS, async () => (await outcome(here)) !== 'works'), 'still works');
+  assert.equal(await outcome(here), 'ServiceUnavailable');
+  assert.equal((await fetch(`${first.apiUrl}/healthz`)).status, 200);
 });

@@ -3,6 +3,8 @@ import type { ChangeRecord } from '../store.ts';
 
 const POLL_MS = 250;
 const PAGE = 1000;
+/** Without a look at the changes for this long nothing remembered can be trusted: a revocation may have been missed. */
+const CUT_OFF_MS = 2000;
 
 /** Where the feed reads: the store's `changesAfter` and `changeHead`. */
 export interface ChangeSource {
@@ -11,8 +13,9 @@ export interface ChangeSource {
 }
 
 /**
- * Tells the listeners what other servers have committed. Own changes were told when they were made. Change records are
- * kept for some hours only: a server that was cut off for longer tells `missed`.
+ * Tells the listeners what other servers have committed. Own changes were told when they were made. While the database
+ * is out of reach it tells `missed` again and again, so that caches stay empty and requests fail rather than trust a key
+ * that may be revoked. Change records are kept for some hours only: a server that was cut off for longer tells `missed`.
  */
 export class ChangeFeed {
   readonly #source: ChangeSource;
@@ -23,11 +26,15 @@ export class ChangeFeed {
   #timer: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
   #stopped = false;
+  /** Put off by every successful poll. */
+  readonly #cutOff: NodeJS.Timeout;
 
   constructor(position: number, listeners: Listeners, source: ChangeSource) {
     this.#position = position;
     this.#listeners = listeners;
     this.#source = source;
+    this.#cutOff = setInterval(() => this.#tellMissed(), CUT_OFF_MS);
+    this.#cutOff.unref();
     this.#schedule();
   }
 
@@ -39,6 +46,7 @@ export class ChangeFeed {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#cutOff);
     await this.#polling;
   }
 
@@ -53,6 +61,7 @@ export class ChangeFeed {
   async #poll(): Promise<void> {
     try {
       while (!this.#stopped && (await this.#readPage()) === PAGE);
+      if (!this.#stopped) this.#cutOff.refresh();
     } catch {
       // Out of reach: the position stays, so nothing is missed once the database is back.
     }
@@ -76,8 +85,12 @@ export class ChangeFeed {
   async #startOver(): Promise<number> {
     this.#position = await this.#source.head();
     this.#own.clear();
-    this.#listeners.tell([{ sequence: this.#position, kind: 'missed', orgId: '', id: '' }]);
+    this.#tellMissed();
     return 0;
+  }
+
+  #tellMissed(): void {
+    this.#listeners.tell([{ sequence: this.#position, kind: 'missed', orgId: '', id: '' }]);
   }
 
   #hear(change: ChangeRecord): void {
