@@ -72,10 +72,12 @@ export class ByteWriter {
 export class ByteReader {
   readonly bytes: Buffer;
   at: number;
+  readonly #end: number;
 
-  constructor(bytes: Buffer, at = 0) {
+  constructor(bytes: Buffer, at = 0, end = bytes.length) {
     this.bytes = bytes;
     this.at = at;
+    this.#end = end;
   }
 
   u8(): number {
@@ -109,7 +111,7 @@ export class ByteReader {
   }
 
   raw(size: number): Buffer {
-    if (this.at + size > this.bytes.length) throw new RangeError('record is cut short');
+    if (this.at + size > this.#end) throw new RangeError('record is cut short');
     const value = this.bytes.subarray(this.at, this.at + size);
     this.at += size;
     return value;
@@ -117,7 +119,7 @@ export class ByteReader {
 
   shortText(): string {
     const size = this.u8();
-    if (this.at + size > this.bytes.length) throw new RangeError('record is cut short');
+    if (this.at + size > this.#end) throw new RangeError('record is cut short');
     const value = this.bytes.toString('latin1', this.at, this.at + size);
     this.at += size;
     return value;
@@ -125,7 +127,7 @@ export class ByteReader {
 
   text(): string {
     const size = this.u32();
-    if (this.at + size > this.bytes.length) throw new RangeError('record is cut short');
+    if (this.at + size > this.#end) throw new RangeError('record is cut short');
     const value = this.bytes.toString('utf8', this.at, this.at + size);
     this.at += size;
     return value;

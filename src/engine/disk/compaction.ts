@@ -148,9 +148,10 @@ export class Compactor {
       const expired: Buffer[] = [];
       let seen = 0;
       let next: Buffer | undefined;
-      index.scan(start, Buffer.of(TABLE.done + 1), (key, value) => {
+      index.scan(start, Buffer.of(TABLE.done + 1), (row) => {
+        const key = row.copyKey();
         if (++seen > SWEEP_ROWS) next = key;
-        else if (now - (decodeRow(key, value) as DoneRow).completedAt > options.doneMs) expired.push(key);
+        else if (now - (decodeRow(key, row.copyValue()) as DoneRow).completedAt > options.doneMs) expired.push(key);
         return next === undefined;
       });
       for (const key of expired) {

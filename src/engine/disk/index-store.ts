@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
-import { crc32c } from '@node-rs/crc32';
 import { open, type RootDatabase } from 'lmdb';
+import { crc32cOf } from './crc32c.ts';
 import { damaged } from './failures.ts';
 
 export interface IndexEntry {
@@ -17,22 +17,53 @@ export interface IndexWrite {
 const CRC_BYTES = 4;
 
 /**
+ * The row that a scan has reached, in memory of the library: valid until the visit of it returns. A page of a listing
+ * looks at a thousand of them, and copies of key and value would cost more than all the rest of the scan.
+ */
+export class ScannedRow {
+  /** The key is `keyBytes[keyStart..keyEnd)`. */
+  keyBytes: Buffer = Buffer.alloc(0);
+  keyStart = 0;
+  keyEnd = 0;
+  /** The value is `valueBytes[0..valueEnd)`. */
+  valueBytes: Buffer = Buffer.alloc(0);
+  valueEnd = 0;
+
+  copyKey(): Buffer {
+    return Buffer.from(this.keyBytes.subarray(this.keyStart, this.keyEnd));
+  }
+
+  copyValue(): Buffer {
+    const copy = Buffer.allocUnsafe(this.valueEnd);
+    this.valueBytes.copy(copy, 0, 0, this.valueEnd);
+    return copy;
+  }
+}
+
+/**
  * The ordered index on disk (LMDB, every commit flushed: a transaction is there whole or not at all after a power cut).
  * Each value carries a CRC32C over key and value, because LMDB itself does not notice flipped bits.
  */
 export class IndexStore {
   readonly #db: RootDatabase<Buffer, Buffer>;
+  readonly #row: ScannedRow;
 
-  private constructor(db: RootDatabase<Buffer, Buffer>) {
+  private constructor(db: RootDatabase<Buffer, Buffer>, row: ScannedRow) {
     this.#db = db;
+    this.#row = row;
   }
 
   static open(path: string): IndexStore {
+    const row = new ScannedRow();
     const db = open<Buffer, Buffer>({
       path,
       noSubdir: true,
-      keyEncoding: 'binary',
-      encoding: 'binary',
+      // Plain bytes. The reading half answers nothing: it notes where the library has put them.
+      keyEncoder: { writeKey, readKey: (bytes: Buffer, start: number, end: number) => noteKey(row, bytes, start, end) },
+      encoder: {
+        encode: (value: Buffer) => value,
+        decode: (bytes: Buffer, size: number) => noteValue(row, bytes, size),
+      },
       // Plain double-meta commits. `overlappingSync` would show commits before they are flushed, which nobody needs
       // here: reads take unflushed rows from memory.
       overlappingSync: false,
@@ -42,26 +73,28 @@ export class IndexStore {
       maxReaders: 64,
     });
     fillUp(path, db);
-    return new IndexStore(db);
+    return new IndexStore(db, row);
   }
 
   /** Fails `data-damaged`. The bytes stay valid. */
   get(key: Buffer): Buffer | undefined {
     const stored = this.#reading(() => this.#db.getBinary(key));
     if (stored === undefined) return undefined;
-    check(key, stored);
+    check(keyHash(key, 0, key.length), stored, stored.length);
     return stored.subarray(0, stored.length - CRC_BYTES);
   }
 
   /**
-   * Rows from `start` (inclusive) to `end` (exclusive), in byte order, as of now, until `visit` answers false. The path
-   * of every listing, so without a generator. The value has the row's CRC behind it.
+   * Rows from `start` (inclusive) to `end` (exclusive), in byte order, as of now, until `visit` answers false. The row is
+   * the same object each time; `visit` must not use the index.
    */
-  scan(start: Buffer, end: Buffer | undefined, visit: (key: Buffer, value: Buffer) => boolean): void {
+  scan(start: Buffer, end: Buffer | undefined, visit: (row: ScannedRow) => boolean): void {
+    const row = this.#row;
     this.#reading(() => {
-      for (const { key, value } of this.#db.getRange(end ? { start, end } : { start })) {
-        check(key, value);
-        if (!visit(key, value)) return;
+      for (const _ of this.#db.getRange(end ? { start, end } : { start })) {
+        check(keyHash(row.keyBytes, row.keyStart, row.keyEnd), row.valueBytes, row.valueEnd);
+        row.valueEnd -= CRC_BYTES;
+        if (!visit(row)) return;
       }
     });
   }
@@ -80,7 +113,11 @@ export class IndexStore {
   /** All rows of one table. */
   table(table: number): IndexEntry[] {
     const rows: IndexEntry[] = [];
-    this.scan(Buffer.of(table), Buffer.of(table + 1), (key, value) => rows.push({ key, value }) > 0);
+    this.scan(
+      Buffer.of(table),
+      Buffer.of(table + 1),
+      (row) => rows.push({ key: row.copyKey(), value: row.copyValue() }) > 0,
+    );
     return rows;
   }
 
@@ -139,29 +176,43 @@ function fillUp(path: string, db: RootDatabase<Buffer, Buffer>): void {
   }
 }
 
+/** A key that is too long ends in a RangeError, which the library expects. */
+function writeKey(key: Buffer, target: Buffer, start: number): number {
+  target.set(key, start);
+  return start + key.length;
+}
+
+function noteKey(row: ScannedRow, bytes: Buffer, start: number, end: number): undefined {
+  row.keyBytes = bytes;
+  row.keyStart = start;
+  row.keyEnd = end;
+}
+
+function noteValue(row: ScannedRow, bytes: Buffer, size: number): undefined {
+  row.valueBytes = bytes;
+  row.valueEnd = size;
+}
+
 function protect(key: Buffer, value: Buffer): Buffer {
   const stored = Buffer.allocUnsafe(value.length + CRC_BYTES);
   value.copy(stored);
-  stored.writeUInt32LE(crc32c(value, keyHash(key)), value.length);
+  stored.writeUInt32LE(crc32cOf(value, 0, value.length, keyHash(key, 0, key.length)), value.length);
   return stored;
 }
 
 /**
- * FNV-1a, where the CRC of the value starts from: a flipped bit of the key shows, and for the usual short key it costs a
- * third of a second call into native code. It also keeps rows from being taken for one another.
+ * FNV-1a, where the CRC of the value starts from: a flipped bit of the key shows. It also keeps rows from being taken
+ * for one another.
  */
-function keyHash(key: Buffer): number {
+function keyHash(key: Buffer, start: number, end: number): number {
   let hash = 0x811c9dc5;
-  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key[at]!, 0x01000193);
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ key[at]!, 0x01000193);
   return hash >>> 0;
 }
 
-/**
- * A CRC continued over its own little-endian value gives a constant, whatever was covered: the check needs no view of
- * the value without its CRC, which in a listing would cost more than the check.
- */
+/** A CRC continued over its own little-endian value gives a constant, whatever was covered. */
 const RESIDUE = 0x48674bc7;
 
-function check(key: Buffer, stored: Buffer): void {
-  if (stored.length < CRC_BYTES || crc32c(stored, keyHash(key)) !== RESIDUE) throw damaged('index row');
+function check(seed: number, stored: Buffer, size: number): void {
+  if (size < CRC_BYTES || crc32cOf(stored, 0, size, seed) !== RESIDUE) throw damaged('index row');
 }

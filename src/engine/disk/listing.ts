@@ -1,12 +1,15 @@
 import type { ListEntry, ListObjectsInput, ListPage, ListUploadsInput, UploadPage, UploadRecord } from '../engine.ts';
 import { ByteReader } from './bytes.ts';
-import type { IndexStore } from './index-store.ts';
+import type { IndexStore, ScannedRow } from './index-store.ts';
 import { bucketPrefix, NAME_AT, prefixEnd, TABLE, uploadKeyParts } from './keys.ts';
 import { decodeRow, decodeSummary, type ObjectRow, type UploadRow } from './rows.ts';
 import type { Cell, State } from './state.ts';
 
-/** One row of a merged scan: encoded, when it is the index's; otherwise the cell that is newer. */
+/** One row of a merged scan, as a copy: encoded, when it is the index's; otherwise the cell that is newer. */
 export type Visit = (key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined) => boolean;
+
+/** The same without copies: the index's row for the time of the visit, or the cell that is newer. */
+type Look = (row: ScannedRow | Cell) => boolean;
 
 export interface MergeInput {
   readonly index: IndexStore;
@@ -21,28 +24,38 @@ export interface MergeInput {
  * every acknowledged write.
  */
 export function scanMerged(input: MergeInput, start: Buffer, end: Buffer | undefined, visit: Visit): void {
+  lookMerged(input, start, end, (row) =>
+    isCell(row) ? visit(row.key, undefined, row) : visit(row.copyKey(), row.copyValue(), undefined),
+  );
+}
+
+function isCell(row: ScannedRow | Cell): row is Cell {
+  return 'id' in row;
+}
+
+function lookMerged(input: MergeInput, start: Buffer, end: Buffer | undefined, look: Look): void {
   const { index, cells, view } = input;
   let at = lowerBound(cells, start);
   let more = true;
-  index.scan(start, end, (key, value) => {
+  index.scan(start, end, (row) => {
     let shadowed = false;
     for (; at < cells.length; at++) {
       const cell = cells[at]!;
-      const order = Buffer.compare(cell.key, key);
+      const order = cell.key.compare(row.keyBytes, row.keyStart, row.keyEnd);
       if (order > 0) break;
       shadowed ||= order === 0;
-      if (cell[view] && !visit(cell.key, undefined, cell)) {
+      if (cell[view] && !look(cell)) {
         more = false;
         return false;
       }
     }
-    more = shadowed || visit(key, value, undefined);
+    more = shadowed || look(row);
     return more;
   });
   for (; more && at < cells.length; at++) {
     const cell = cells[at]!;
     if (end && Buffer.compare(cell.key, end) >= 0) return;
-    if (cell[view]) more = visit(cell.key, undefined, cell);
+    if (cell[view]) more = look(cell);
   }
 }
 
@@ -77,7 +90,7 @@ interface Scan extends MergeInput {
 }
 
 interface Sink {
-  row: Visit;
+  row: Look;
   /** Answers whether there is room for more. */
   prefix(prefix: Buffer): boolean;
 }
@@ -85,15 +98,16 @@ interface Sink {
 /** Rows and common prefixes in byte order; after a common prefix the scan jumps behind it. */
 function scanNames(scan: Scan, sink: Sink): void {
   if (scan.delimiter.length === 0) {
-    scanMerged(scan, scan.start, scan.end, sink.row);
+    lookMerged(scan, scan.start, scan.end, sink.row);
     return;
   }
   let start: Buffer | undefined = scan.start;
   while (start) {
     let jump: Buffer | undefined;
-    scanMerged(scan, start, scan.end, (key, bytes, cell) => {
+    lookMerged(scan, start, scan.end, (row) => {
+      const key = isCell(row) ? row.key : row.keyBytes.subarray(row.keyStart, row.keyEnd);
       const common = commonPrefix(key, scan);
-      if (!common) return sink.row(key, bytes, cell);
+      if (!common) return sink.row(row);
       const isNew = Buffer.compare(common, scan.after) > 0;
       if (!isNew || sink.prefix(common)) jump = prefixEnd(Buffer.concat([scan.tablePrefix, common]));
       return false;
@@ -112,7 +126,7 @@ function commonPrefix(key: Buffer, scan: Scan): Buffer | undefined {
 function collect<Entry>(
   scan: Scan,
   limit: number,
-  row: (key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined) => Entry,
+  entry: (row: ScannedRow | Cell) => Entry,
   prefix: (prefix: string) => Entry,
 ): { entries: Entry[]; truncated: boolean } {
   const entries: Entry[] = [];
@@ -123,7 +137,7 @@ function collect<Entry>(
   };
   if (limit <= 0) return { entries, truncated };
   scanNames(scan, {
-    row: (key, bytes, cell) => hasRoom() && entries.push(row(key, bytes, cell)) > 0,
+    row: (row) => hasRoom() && entries.push(entry(row)) > 0,
     prefix: (name) => hasRoom() && entries.push(prefix(name.toString())) > 0,
   });
   return { entries, truncated };
@@ -157,13 +171,14 @@ export function listObjects(index: IndexStore, state: State, input: ListObjectsI
   return collect<ListEntry>(scan, input.limit, objectEntry, (prefix) => ({ kind: 'prefix', prefix }));
 }
 
-function objectEntry(key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined): ListEntry {
-  const name = key.toString('utf8', NAME_AT, key.length);
-  if (cell) {
-    const row = cell.visible as ObjectRow;
-    return listEntry(name, row, row.attributes.storageClass);
+function objectEntry(row: ScannedRow | Cell): ListEntry {
+  if (isCell(row)) {
+    const { visible, key } = row;
+    const name = key.toString('utf8', NAME_AT, key.length);
+    return listEntry(name, visible as ObjectRow, (visible as ObjectRow).attributes.storageClass);
   }
-  const input = new ByteReader(bytes!, 1);
+  const name = row.keyBytes.toString('utf8', row.keyStart + NAME_AT, row.keyEnd);
+  const input = new ByteReader(row.valueBytes, 1, row.valueEnd);
   const summary = decodeSummary(input);
   return listEntry(name, summary, input.shortText());
 }
@@ -209,8 +224,9 @@ function uploadStart(tablePrefix: Buffer, marker: Buffer, uploadId: string): Buf
   return Buffer.concat([key, Buffer.of(1)]);
 }
 
-function uploadEntry(key: Buffer, bytes: Buffer | undefined, cell: Cell | undefined): UploadPage['entries'][number] {
-  const row = (cell?.visible ?? decodeRow(key, bytes!)) as UploadRow;
+function uploadEntry(found: ScannedRow | Cell): UploadPage['entries'][number] {
+  const key = isCell(found) ? found.key : found.copyKey();
+  const row = (isCell(found) ? found.visible : decodeRow(key, found.copyValue())) as UploadRow;
   const { name, uploadId } = uploadKeyParts(key);
   return { kind: 'upload', upload: uploadRecord(name, uploadId, row) };
 }
