@@ -93,13 +93,23 @@ function headCrc(bytes: Buffer, metaBytes: number): number {
   return crc32c(bytes.subarray(HEADER_BYTES, HEADER_BYTES + metaBytes), crc32c(bytes.subarray(0, 36)));
 }
 
-/** The header at `at`, when header and meta are whole; the data is not looked at. */
-export function readHead(bytes: Buffer, at: number): RecordHead | undefined {
-  if (at + HEADER_BYTES > bytes.length || bytes.readUInt32BE(at) !== RECORD_MAGIC) return undefined;
+/** Bytes that a header claims for header and meta, and for the whole record; undefined when it is none. */
+export function recordSizes(bytes: Buffer): { readonly head: number; readonly record: number } | undefined {
+  if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(0) !== RECORD_MAGIC) return undefined;
+  const metaBytes = bytes.readUInt32BE(8);
+  return { head: HEADER_BYTES + metaBytes, record: recordBytes(metaBytes, bytes.readUInt32BE(12)) };
+}
+
+/**
+ * The header at `at`, when header and meta are whole; the data is not looked at. `room` is how long the record may be;
+ * `bytes` may end after the meta.
+ */
+export function readHead(bytes: Buffer, at: number, room = bytes.length - at): RecordHead | undefined {
   const record = bytes.subarray(at);
+  const sizes = recordSizes(record);
+  if (!sizes || sizes.record > room || sizes.head > record.length) return undefined;
   const metaBytes = record.readUInt32BE(8);
   const dataBytes = record.readUInt32BE(12);
-  if (recordBytes(metaBytes, dataBytes) > record.length) return undefined;
   if (record[4] !== RECORD_VERSION || record.readUInt32BE(36) !== headCrc(record, metaBytes)) return undefined;
   return {
     type: record[5]!,

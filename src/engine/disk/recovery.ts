@@ -1,25 +1,13 @@
 import { Failure } from '../../core/index.ts';
 import { type DiskFs, READ_ONLY, READ_WRITE, syncDirectorySync } from './fs.ts';
-import {
-  dataIsWhole,
-  HEADER_BYTES,
-  isBefore,
-  type LogPlace,
-  metaOf,
-  RECORD,
-  RECORD_ALIGN,
-  RECORD_MAGIC,
-  type RecordHead,
-  readChanges,
-  readHead,
-  recordBytes,
-} from './record.ts';
+import { dataIsWhole, isBefore, type LogPlace, metaOf, RECORD, readChanges, readHead, recordBytes } from './record.ts';
 import { decodeRow, type Row } from './rows.ts';
 import type { SegmentFiles } from './segment.ts';
+import { SegmentWindow } from './segment-window.ts';
 import type { Change, State } from './state.ts';
 
-const MAGIC_BYTES = Buffer.alloc(4);
-MAGIC_BYTES.writeUInt32BE(RECORD_MAGIC);
+/** Where the log ended before the segment: its number and the offset. */
+const START_META_BYTES = 8;
 
 export interface LogEnd {
   /** End of the last whole record. */
@@ -70,18 +58,24 @@ class LogReader {
       if (!this.#numbers.includes(this.#segment)) {
         throw this.#refuse(`segment ${this.#segment} is missing`);
       }
-      const bytes = this.#load(this.#segment);
-      if (bytes.length < this.#offset) throw this.#refuse('the segment is shorter than the index says');
-      const next = this.#nextSegment();
-      this.#replaySegment(bytes.subarray(0, next?.previousEnd ?? bytes.length));
-      if (!next) {
-        this.#checkTail(bytes);
-        return { place: { segment: this.#segment, offset: this.#offset }, sequence: this.#sequence };
-      }
-      if (this.#offset !== next.previousEnd) throw this.#refuse('a record is damaged, and later ones exist');
-      this.#segment = next.segment;
+      const next = this.#reading(this.#segment, (window) => this.#replayWindow(window));
+      if (!next) return { place: { segment: this.#segment, offset: this.#offset }, sequence: this.#sequence };
+      this.#segment = next;
       this.#offset = 0;
     }
+  }
+
+  /** Replays the current segment; answers the number of the next one. */
+  #replayWindow(window: SegmentWindow): number | undefined {
+    if (window.size < this.#offset) throw this.#refuse('the segment is shorter than the index says');
+    const next = this.#nextSegment();
+    this.#replaySegment(window, Math.min(next?.previousEnd ?? window.size, window.size));
+    if (!next) {
+      this.#checkTail(window);
+      return undefined;
+    }
+    if (this.#offset !== next.previousEnd) throw this.#refuse('a record is damaged, and later ones exist');
+    return next.segment;
   }
 
   /**
@@ -92,7 +86,7 @@ class LogReader {
     let next: { segment: number; previousEnd: number } | undefined;
     for (const segment of this.#numbers) {
       if (segment <= this.#segment) continue;
-      const bytes = this.#load(segment, HEADER_BYTES + 8);
+      const bytes = this.#firstBytes(segment, recordBytes(START_META_BYTES, 0));
       const head = readHead(bytes, 0);
       if (head?.type !== RECORD.segmentStart) continue;
       const meta = metaOf(bytes, 0, head);
@@ -103,14 +97,17 @@ class LogReader {
     return next;
   }
 
-  #replaySegment(bytes: Buffer): void {
+  #replaySegment(window: SegmentWindow, end: number): void {
     for (;;) {
-      const head = readHead(bytes, this.#offset);
-      if (!head || head.sequence !== this.#sequence + 1 || !dataIsWhole(bytes, this.#offset, head)) return;
-      if (head.type === RECORD.changes) this.#apply(readChanges(metaOf(bytes, this.#offset, head)));
+      const head = window.head(this.#offset, end);
+      if (!head || head.sequence !== this.#sequence + 1) return;
+      const size = recordBytes(head.metaBytes, head.dataBytes);
+      const record = window.view(this.#offset, size);
+      if (record.length < size || !dataIsWhole(record, 0, head)) return;
+      if (head.type === RECORD.changes) this.#apply(readChanges(metaOf(record, 0, head)));
       else if (head.type !== RECORD.segmentStart) throw this.#refuse(`record type ${head.type} is not known`);
       this.#sequence = head.sequence;
-      this.#offset += recordBytes(head.metaBytes, head.dataBytes);
+      this.#offset += size;
     }
   }
 
@@ -124,30 +121,35 @@ class LogReader {
   }
 
   /** Records behind the break that were written after it had been flushed prove that it is damage, not a torn write. */
-  #checkTail(bytes: Buffer): void {
-    const end = { segment: this.#segment, offset: this.#offset };
+  #checkTail(window: SegmentWindow): void {
+    this.#checkNothingDurable(window, this.#offset);
     for (const number of this.#numbers) {
-      if (number < this.#segment) continue;
-      const rest = number === this.#segment ? bytes : this.#load(number);
-      const from = number === this.#segment ? this.#offset : 0;
-      for (const head of recordsIn(rest, from)) {
-        if (isBefore(end, head.durable)) throw this.#refuse('a record is damaged, and acknowledged ones follow it');
-      }
+      if (number > this.#segment) this.#reading(number, (later) => this.#checkNothingDurable(later, 0));
     }
   }
 
-  #load(segment: number, limit?: number): Buffer {
+  #checkNothingDurable(window: SegmentWindow, from: number): void {
+    const end = { segment: this.#segment, offset: this.#offset };
+    for (const head of window.heads(from)) {
+      if (isBefore(end, head.durable)) throw this.#refuse('a record is damaged, and acknowledged ones follow it');
+    }
+  }
+
+  #reading<Result>(segment: number, use: (window: SegmentWindow) => Result): Result {
+    const window = new SegmentWindow(this.#input.fs, this.#input.segments.path(segment));
+    try {
+      return use(window);
+    } finally {
+      window.close();
+    }
+  }
+
+  #firstBytes(segment: number, count: number): Buffer {
     const { fs, segments } = this.#input;
     const fd = fs.openSync(segments.path(segment), READ_ONLY);
     try {
-      const bytes = Buffer.allocUnsafeSlow(Math.min(fs.sizeSync(fd), limit ?? Number.POSITIVE_INFINITY));
-      let done = 0;
-      while (done < bytes.length) {
-        const count = fs.readSync(fd, bytes, done, bytes.length - done, done);
-        if (count === 0) break;
-        done += count;
-      }
-      return bytes.subarray(0, done);
+      const bytes = Buffer.alloc(count);
+      return bytes.subarray(0, fs.readSync(fd, bytes, 0, count, 0));
     } finally {
       fs.closeSync(fd);
     }
@@ -159,15 +161,6 @@ class LogReader {
       `The log in ${this.#input.directory} is damaged at segment ${this.#segment}, offset ${this.#offset}: ${why}. ` +
         'Nothing was changed. Restore the directory from a copy, or have it checked.',
     );
-  }
-}
-
-/** Every whole header from `from` on, wherever it starts. */
-function* recordsIn(bytes: Buffer, from: number): Generator<RecordHead> {
-  for (let at = bytes.indexOf(MAGIC_BYTES, from); at >= 0; at = bytes.indexOf(MAGIC_BYTES, at + 1)) {
-    if (at % RECORD_ALIGN !== 0) continue;
-    const head = readHead(bytes, at);
-    if (head) yield head;
   }
 }
 
