@@ -25,8 +25,9 @@ export function emptyReply(status: number, headers: string[] = []): Reply {
 }
 
 export function xmlReply(document: XmlWriter | string, headers: string[] = []): Reply {
-  const body = typeof document === 'string' ? document : document.toString();
-  headers.push('Content-Type', 'application/xml', 'Content-Length', String(Buffer.byteLength(body)));
+  // Bytes, not text: node:http would make room for three bytes a character.
+  const body = Buffer.from(typeof document === 'string' ? document : document.toString());
+  headers.push('Content-Type', 'application/xml', 'Content-Length', String(body.length));
   return { status: 200, headers, body };
 }
 

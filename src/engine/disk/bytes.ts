@@ -125,6 +125,15 @@ export class ByteReader {
     return value;
   }
 
+  /** Passes over `encoded` and answers true when it is what comes next: cheaper than a string that is known already. */
+  knownText(encoded: Uint8Array): boolean {
+    const { bytes, at } = this;
+    if (at + encoded.length > this.#end) return false;
+    for (let index = 0; index < encoded.length; index++) if (bytes[at + index] !== encoded[index]) return false;
+    this.at += encoded.length;
+    return true;
+  }
+
   text(): string {
     const size = this.u32();
     if (this.at + size > this.#end) throw new RangeError('record is cut short');

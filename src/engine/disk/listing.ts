@@ -59,6 +59,8 @@ function lookMerged(input: MergeInput, start: Buffer, end: Buffer | undefined, l
   }
 }
 
+/** The storage class of nearly every row, as it is kept. */
+const STANDARD = Buffer.from('\x08STANDARD');
 /** Zero byte and upload id behind the name. */
 const UPLOAD_SUFFIX_BYTES = 17;
 
@@ -180,7 +182,7 @@ function objectEntry(row: ScannedRow | Cell): ListEntry {
   const name = row.keyBytes.toString('utf8', row.keyStart + NAME_AT, row.keyEnd);
   const input = new ByteReader(row.valueBytes, 1, row.valueEnd);
   const summary = decodeSummary(input);
-  return listEntry(name, summary, input.shortText());
+  return listEntry(name, summary, input.knownText(STANDARD) ? 'STANDARD' : input.shortText());
 }
 
 type Summary = Pick<ObjectRow, 'size' | 'etag' | 'lastModified' | 'checksum'>;

@@ -45,21 +45,24 @@ export function listingDocument(list: ListingDocument): string {
 function entries(list: ListingDocument, name: (text: string) => string): string {
   const owner = list.ownerId === undefined ? '' : ownerElement(list.ownerId);
   const times = new TimeText();
-  let objects = '';
-  let prefixes = '';
+  // Joined at the end: one long chain of concatenations takes twice the time to become one text.
+  const objects: string[] = [];
+  const prefixes: string[] = [];
   for (const entry of list.entries) {
     if (entry.kind === 'prefix') {
-      prefixes += `<CommonPrefixes><Prefix>${name(entry.prefix)}</Prefix></CommonPrefixes>`;
+      prefixes.push(`<CommonPrefixes><Prefix>${name(entry.prefix)}</Prefix></CommonPrefixes>`);
       continue;
     }
     const { checksum } = entry;
-    objects += `<Contents><Key>${name(entry.key)}</Key><LastModified>${times.of(entry.lastModified)}</LastModified><ETag>&quot;${entry.etag}&quot;</ETag>`;
-    if (checksum !== undefined) {
-      objects += `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
-    }
-    objects += `<Size>${entry.size}</Size>${owner}<StorageClass>${entry.storageClass}</StorageClass></Contents>`;
+    const proof =
+      checksum === undefined
+        ? ''
+        : `<ChecksumAlgorithm>${checksum.algorithm}</ChecksumAlgorithm><ChecksumType>${checksum.type}</ChecksumType>`;
+    objects.push(
+      `<Contents><Key>${name(entry.key)}</Key><LastModified>${times.of(entry.lastModified)}</LastModified><ETag>&quot;${entry.etag}&quot;</ETag>${proof}<Size>${entry.size}</Size>${owner}<StorageClass>${entry.storageClass}</StorageClass></Contents>`,
+    );
   }
-  return objects + prefixes;
+  return objects.join('') + prefixes.join('');
 }
 
 function leaf(element: string, escaped: string): string {
