@@ -77,6 +77,7 @@ async function openLocked(input: OpenDiskEngineInput, index: IndexStore, unlock:
   const files = new FileStore(fs, fds, join(input.dir, 'objects'), checkpoint?.nextFile ?? 1);
   const knownTrash = loadIndex(index, state, files);
   const end = recover({ fs, segments, state, directory: input.dir, from: checkpoint && logEnd(checkpoint) });
+  takeReplayedFiles(state, files);
   files.collectOrphans(checkpoint?.lowestFile ?? 0, (file) => state.usesFile(file));
   files.discard([...files.trash]);
   const log = await startLog({ input, fs, segments, state, options, end });
@@ -115,9 +116,21 @@ function loadIndex(index: IndexStore, state: State, files: FileStore): Set<numbe
   for (const { key, value } of index.table(TABLE.segment)) {
     state.liveBytes.set(key.readUInt32BE(1), value.readDoubleBE(0));
   }
-  state.onFilesFreed = (freed) => files.discard(freed);
   for (const { key } of index.table(TABLE.trash)) files.trash.add(key.readUIntBE(1, 6));
   return new Set(files.trash);
+}
+
+/**
+ * Files are unlinked only now that `recover` has flushed what it replayed: a killed process may have left records that
+ * a power cut would still take back. Numbers that the log knows are never given out again.
+ */
+function takeReplayedFiles(state: State, files: FileStore): void {
+  for (const [file, used] of state.fileChanges) {
+    files.seen(file);
+    if (used) files.trash.delete(file);
+    else files.trash.add(file);
+  }
+  state.onFilesFreed = (freed) => files.discard(freed);
 }
 
 interface StartLogInput {

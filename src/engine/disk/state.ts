@@ -76,6 +76,11 @@ export class State {
     return this.#fileWrites.get(file) ?? this.#index.get(fileKey(TABLE.file, file)) !== undefined;
   }
 
+  /** Large files that came into use (true) or went out of it since the index was written. */
+  get fileChanges(): ReadonlyMap<number, boolean> {
+    return this.#fileWrites;
+  }
+
   /** Cells whose key begins with `prefix`, unordered. */
   *cellsUnder(prefix: Buffer): Generator<Cell> {
     const start = cellId(prefix);
