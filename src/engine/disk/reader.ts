@@ -47,7 +47,7 @@ export class DiskReader implements ObjectReader {
     const only = this.#extents[0];
     if (!only) return new Uint8Array(0);
     if (this.#extents.length > 1 || only.kind !== 'inline') return undefined;
-    if (only.size <= SYNC_READ_BYTES_MAX) return cut(readInlineSync(this.#context, only), range);
+    if (only.size <= SYNC_READ_BYTES_MAX) return cut(readHot(this.#context, only), range);
     return readInline(this.#context, only).then((bytes) => cut(bytes, range));
   }
 
@@ -161,6 +161,15 @@ export function pin(context: Pick<ReadContext, 'segments' | 'files'>, extent: Ex
 export function unpin(context: Pick<ReadContext, 'segments' | 'files'>, extent: Extent): void {
   if (extent.kind === 'inline') context.segments.unpin(extent.segment);
   else context.files.unpin(extent.file);
+}
+
+function readHot(context: ReadContext, extent: InlineExtent): Buffer {
+  const { hot } = context.segments;
+  const known = hot.get(extent);
+  if (known !== undefined) return known;
+  const bytes = readInlineSync(context, extent);
+  hot.offer(extent, bytes);
+  return bytes;
 }
 
 function readInlineSync(context: ReadContext, extent: InlineExtent): Buffer {

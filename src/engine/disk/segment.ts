@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import type { FdCache } from './fd-cache.ts';
+import type { FdCache, Handle } from './fd-cache.ts';
 import { CREATE_NEW, type DiskFs, errorCode, syncDirectory, writeFully } from './fs.ts';
+import { HotBytes } from './hot-bytes.ts';
 
 const ZEROS = new Uint8Array(1024 * 1024);
 /** Zeros are flushed in slices, so that a log flush never waits behind a whole segment. */
@@ -14,6 +15,7 @@ const SUFFIX = '.seg';
  */
 export class SegmentFiles {
   readonly directory: string;
+  readonly hot = new HotBytes();
   readonly #fs: DiskFs;
   readonly #fds: FdCache;
   readonly #pins = new Map<number, number>();
@@ -70,11 +72,11 @@ export class SegmentFiles {
     }
   }
 
-  acquire(segment: number) {
+  acquire(segment: number): Handle {
     return this.#fds.acquire(this.path(segment));
   }
 
-  release(handle: ReturnType<SegmentFiles['acquire']>): void {
+  release(handle: Handle): void {
     this.#fds.release(handle);
   }
 
