@@ -3,9 +3,9 @@ export interface PooledBuffer<Memory extends ArrayBufferLike> {
   readonly bytes: Uint8Array<Memory>;
 }
 
-export const POOLED_BYTES = 1024 * 1024;
+export const POOLED_BYTES = 512 * 1024;
 
-/** Reusable blocks of 1 MiB for large reads and writes. Blocks above the limit are left to the garbage collector. */
+/** Reusable blocks for large reads and writes: small enough to stay in a processor's cache from step to step. Blocks above the limit are left to the garbage collector. */
 export class BufferPool<Memory extends ArrayBufferLike> {
   readonly #free: PooledBuffer<Memory>[] = [];
   readonly #keep: number;

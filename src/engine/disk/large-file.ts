@@ -20,7 +20,7 @@ export function fileBytes(size: number): number {
 }
 
 /**
- * Writes one large object: chunks are gathered into 1 MiB blocks of shared memory, written and (on another thread)
+ * Writes one large object: chunks are gathered into blocks of 512 KiB of shared memory, written and (on another thread)
  * hashed at the same time, with at most three blocks in flight.
  */
 export class LargeFileWriter {
@@ -47,10 +47,12 @@ export class LargeFileWriter {
 
   /** The chunk is copied before the call settles; one that is `owned` has no memory any more after it. */
   async write(chunk: Uint8Array, owned = false): Promise<void> {
+    // `copy`, because `set` moves bytes into shared memory word by word.
+    const source = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     for (let at = 0; at < chunk.length; ) {
       this.#buffer ??= await this.#freeBuffer();
       const count = Math.min(chunk.length - at, this.#buffer.bytes.length - this.#filled);
-      this.#buffer.bytes.set(at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count), this.#filled);
+      source.copy(this.#buffer.bytes, this.#filled, at, at + count);
       this.#filled += count;
       at += count;
       if (this.#filled === this.#buffer.bytes.length) await this.#send();
