@@ -117,8 +117,9 @@ export async function withFiles<Result>(
     for (const file of files) disk.files.settle(file);
     return result;
   } catch (error) {
-    // After a failed flush nobody knows whether the record is on the disk: the next start decides about the files.
-    if (!disk.log.failed) for (const file of files) await disk.files.abandon(file);
+    // After a failed write nobody knows whether the record is on the disk: then the files stay until that is settled.
+    if (disk.log.mayReplay(error)) disk.log.whenCutOff(() => files.forEach((file) => void disk.files.abandon(file)));
+    else for (const file of files) await disk.files.abandon(file);
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FailureCode } from '../../core/index.ts';
 import { ATTRIBUTES, get, listAll, MIB, nameOf, newBucket, put, refused, whole } from '../conformance/subject.ts';
 import { SMALL_SEGMENTS, testDirectory } from './directory.test-support.ts';
@@ -64,6 +65,7 @@ for (const [call, size, name] of [
 
 const fullAt: readonly (readonly [FsCall, number, FailureCode])[] = [
   ['writevSync', 100, 'storage-full'],
+  ['fdatasync', 100, 'storage-full'],
   ['writev', 60_000, 'storage-full'],
   ['writev', 2 * MIB, 'storage-full'],
   ['open', 2 * MIB, 'storage-full'],
@@ -90,9 +92,10 @@ for (const [call, size, code] of fullAt) {
     assert.equal(refusals.length, 3);
     const value = await get(subject, bucket, 'k');
     assert.ok(String(value) === 'before' || value?.length === size);
-    if (call !== 'writevSync') assert.equal(await engine.deleteObject({ bucket, key: 'gone' }), true);
+    if (call !== 'writevSync' && call !== 'fdatasync')
+      assert.equal(await engine.deleteObject({ bucket, key: 'gone' }), true);
     fault.call = undefined;
-    await put(subject, bucket, 'k', 'after');
+    await untilTaken(() => put(subject, bucket, 'k', 'after'));
     assert.equal(String(await get(subject, bucket, 'k')), 'after');
     assert.equal(await engine.deleteObject({ bucket, key: 'gone too' }), true);
     for (const end of ['crash', 'stop'] as const) {
@@ -106,6 +109,146 @@ for (const [call, size, code] of fullAt) {
     }
   });
 }
+
+/** A full disk is tried again only after a pause. */
+async function untilTaken(write: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    try {
+      await write();
+      return;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'storage-full') throw error;
+      await sleep(50);
+    }
+  }
+  await write();
+}
+
+test('D-05 a record that a full disk refused half way keeps its file until no start can find it', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  let armed = false;
+  const inner = faultFs((call) => {
+    if (armed && call === 'writev') throw systemError('ENOSPC', call);
+  });
+  const fs = {
+    ...inner,
+    // The first record of the group gets to the disk, the second does not.
+    writevSync: (fd: number, pieces: readonly Uint8Array[], position: number) =>
+      inner.writevSync(fd, armed ? pieces.slice(0, 1) : pieces, position),
+  };
+  const engine = await directory.open({ fs, options: { ...SMALL_SEGMENTS, checkpointMs: 1e9 } });
+  const subject = { engine };
+  const bucket = await newBucket(subject);
+  await put(subject, bucket, 'k', randomBytes(100_000));
+  await put(subject, bucket, 'source', randomBytes(100_000));
+  armed = true;
+  // Links need no space: both records come into one group.
+  const copy = (key: string) => engine.copyObject({ source: { bucket, key: 'source' }, bucket, key });
+  const outcomes = await Promise.allSettled([copy('k'), copy('k2'), copy('k3')]);
+  armed = false;
+  const refusals = outcomes.filter((outcome) => outcome.status === 'rejected');
+  assert.ok(refusals.length > 0);
+  const crashed = directory.copy();
+  context.after(() => crashed.remove());
+  const again = await crashed.open();
+  const there = (await listAll({ engine: again }, { bucket })).map(nameOf);
+  assert.ok(there.includes('k'));
+  for (const key of there) assert.equal((await get({ engine: again }, bucket, key))?.length, 100_000, key);
+  await again.close();
+  await untilTaken(() => put(subject, bucket, 'k4', 'the log goes on'));
+  assert.equal((await get(subject, bucket, 'k'))?.length, 100_000);
+  await engine.deleteObjects(bucket, ['k', 'k2', 'k3', 'k4', 'source']);
+  await engine.close();
+  const files = filesIn(directory.path).filter((name) => /[0-9a-f]{12}$/.test(name));
+  assert.deepEqual(files, [], 'and goes after that');
+});
+
+test('D-05 a full disk while the queue has begun the next segment stops nothing for good', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  let full = false;
+  const fs = faultFs((call) => {
+    if (full && call.startsWith('writev')) throw systemError('ENOSPC', call);
+  });
+  const engine = await directory.open({ fs, options: { ...SMALL_SEGMENTS, checkpointMs: 1e9 } });
+  const subject = { engine };
+  const bucket = await newBucket(subject);
+  await put(subject, bucket, 'k', randomBytes(60_000));
+  await put(subject, bucket, 'k', randomBytes(60_000));
+  await untilSegments(directory.path, 2);
+  full = true;
+  const many = Array.from({ length: 8 }, (_, index) => put(subject, bucket, `many ${index}`, randomBytes(60_000)));
+  for (const one of await Promise.allSettled(many)) {
+    assert.equal(one.status === 'rejected' && one.reason.code, 'storage-full');
+  }
+  full = false;
+  await untilTaken(() => put(subject, bucket, 'after', 'after'));
+  const crashed = directory.copy();
+  context.after(() => crashed.remove());
+  await engine.close();
+  for (const path of [crashed, directory]) {
+    const again = await path.open();
+    assert.equal(String(await get({ engine: again }, bucket, 'after')), 'after');
+    assert.equal((await get({ engine: again }, bucket, 'k'))?.length, 60_000);
+    await again.close();
+  }
+});
+
+async function untilSegments(path: string, count: number): Promise<void> {
+  const made = () => readdirSync(join(path, 'log')).filter((name) => name.endsWith('.seg')).length;
+  for (let attempt = 0; attempt < 200 && made() < count; attempt++) await sleep(10);
+  assert.equal(made(), count);
+  await sleep(20);
+}
+
+test('D-05 refused writes on a full disk do not each write a segment of zeros', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  let full = false;
+  let trials = 0;
+  const fs = faultFs((call, args) => {
+    if (!full || call !== 'open' || !String(args[0]).endsWith('.new')) return;
+    trials += 1;
+    throw systemError('ENOSPC', call);
+  });
+  const engine = await directory.open({ fs, options: { ...SMALL_SEGMENTS, checkpointMs: 1e9 } });
+  const bucket = await newBucket({ engine });
+  full = true;
+  let refusedWrites = 0;
+  for (let index = 0; index < 200; index++) {
+    await put({ engine }, bucket, 'k', randomBytes(60_000)).catch(() => {
+      refusedWrites += 1;
+    });
+  }
+  assert.ok(refusedWrites > 100);
+  assert.ok(trials < refusedWrites / 2, `${trials} trials for ${refusedWrites} refused writes`);
+  full = false;
+  await untilTaken(() => put({ engine }, bucket, 'k', 'after'));
+  await engine.close();
+});
+
+test('D-05 a start on a full disk serves reads, and writes when there is space', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  const engine = await directory.open();
+  const bucket = await newBucket({ engine });
+  await put({ engine }, bucket, 'k', 'before');
+  await engine.close();
+  let full = true;
+  const fs = faultFs((call, args) => {
+    if (full && call === 'open' && String(args[0]).endsWith('.new')) throw systemError('ENOSPC', call);
+  });
+  const again = await directory.open({ fs });
+  assert.equal(String(await get({ engine: again }, bucket, 'k')), 'before');
+  await refused(put({ engine: again }, bucket, 'k', 'refused'), 'storage-full');
+  full = false;
+  await untilTaken(() => put({ engine: again }, bucket, 'k', 'after'));
+  await again.close();
+  const last = await directory.open();
+  assert.equal(String(await get({ engine: last }, bucket, 'k')), 'after');
+  await last.close();
+});
 
 test('D-06 out of file handles: a large write is asked to come again, reads too', async (context) => {
   const directory = testDirectory();

@@ -30,8 +30,8 @@ interface Queued {
 
 export interface LogOptions {
   readonly segmentBytes: number;
-  /** Where the next record goes: the start of a prepared, empty segment. */
-  readonly segment: number;
+  /** Where the next record goes: a prepared, empty segment. Undefined = the disk is full, one is made when needed. */
+  readonly segment: number | undefined;
   readonly activeBytes: number;
   /** End of what is on stable storage, and the number of its last record. */
   readonly durable: LogPlace;
@@ -44,6 +44,8 @@ const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 const SYNC_WRITE_BYTES_MAX = 256 * 1024;
 /** How full a segment is when the next one is made. An idle server makes none. */
 const PREPARE_SHARE = 0.25;
+/** While the disk is full a segment is tried for this seldom: each trial writes up to a segment of zeros. */
+const PREPARE_RETRY_MS = 250;
 const NO_CHANGES: readonly Change[] = [];
 const PADDING = new Uint8Array(8);
 
@@ -70,6 +72,10 @@ export class Log {
   #mustRoll = false;
   #nextReady = false;
   #prepareFailed = false;
+  #refusal: Failure | undefined;
+  /** Why the last group failed, while a start could still find some of it. */
+  #torn: Failure | undefined;
+  #whenCutOff: (() => void)[] = [];
   #preparing: Promise<void> | undefined;
   #failed: Failure | undefined;
   #idle: (() => void)[] = [];
@@ -82,11 +88,13 @@ export class Log {
     this.#state = state;
     this.#segmentBytes = options.segmentBytes;
     this.#onFailed = options.onFailed;
-    this.#segment = options.segment;
+    this.#segment = options.segment ?? options.durable.segment;
     this.#activeBytes = options.activeBytes;
     this.#durable = options.durable;
     this.#sequence = options.sequence;
     this.#durableSequence = options.sequence;
+    this.#mustRoll = options.segment === undefined;
+    if (options.segment === undefined) return;
     this.#fds.set(options.segment, fs.openSync(segments.path(options.segment), READ_WRITE));
     this.#queueStart(options.durable);
   }
@@ -98,6 +106,19 @@ export class Log {
 
   get failed(): Failure | undefined {
     return this.#failed;
+  }
+
+  /**
+   * Whether a start could still find the record that was refused with `error`: what it refers to must stay for now. A
+   * write that failed half way leaves whole records behind, until the next segment says that the log ended before them.
+   */
+  mayReplay(error: unknown): boolean {
+    return this.#failed !== undefined || (this.#torn !== undefined && this.#torn === error);
+  }
+
+  /** Runs `work` when no start can find the refused records any more; never when the log has failed for good. */
+  whenCutOff(work: () => void): void {
+    this.#whenCutOff.push(work);
   }
 
   /** Space that only deletions may use while no further segment is ready. */
@@ -120,6 +141,7 @@ export class Log {
   /** Makes the next segment. Fails `storage-full`. */
   #prepareNext(): Promise<void> {
     if (this.#nextReady) return Promise.resolve();
+    if (this.#refusal) return Promise.reject(this.#refusal);
     this.#preparing ??= this.#prepare().finally(() => {
       this.#preparing = undefined;
     });
@@ -133,7 +155,11 @@ export class Log {
       this.#fds.set(segment, this.#fs.openSync(this.#segments.path(segment), READ_WRITE));
     } catch (error) {
       this.#prepareFailed = true;
-      throw storageFailure(error, 'making a log segment');
+      this.#refusal = storageFailure(error, 'making a log segment');
+      setTimeout(() => {
+        this.#refusal = undefined;
+      }, PREPARE_RETRY_MS).unref();
+      throw this.#refusal;
     }
     this.#prepareFailed = false;
     this.#nextReady = true;
@@ -282,7 +308,10 @@ export class Log {
     try {
       await this.#fs.fdatasync(fd);
     } catch (error) {
-      // Whatever the code: after a failed flush the kernel may have dropped the pages (threat D-04).
+      // A file system that copies on write may lack space even here. The group was not acknowledged, and the next
+      // segment cuts it off. After any other error the kernel may have dropped whatever it likes (threat D-04).
+      const failure = storageFailure(error, 'flushing the log');
+      if (failure.code === 'storage-full') throw failure;
       throw new Failure('storage-failed', 'The storage failed to flush the log.', { cause: error });
     }
     this.#landed(group, last);
@@ -291,6 +320,10 @@ export class Log {
   #landed(group: readonly Queued[], last: Queued): void {
     this.#durable = { segment: last.place.segment, offset: last.place.offset + last.size };
     this.#durableSequence = last.sequence;
+    if (this.#torn) {
+      this.#torn = undefined;
+      for (const work of this.#whenCutOff.splice(0)) work();
+    }
     for (const item of group) {
       this.#state.land(item.changes, item.cells);
       item.resolve();
@@ -328,8 +361,8 @@ export class Log {
   }
 
   /**
-   * Nothing of the group was acknowledged. A full disk leaves the log usable from the next segment on; anything else
-   * ends writing until the engine is opened again.
+   * Nothing of the group was acknowledged. A full disk leaves the log usable from the next segment on, which may have
+   * been begun in the queue; anything else ends writing until the engine is opened again.
    */
   #fail(error: unknown, group: readonly Queued[]): void {
     const failure = storageFailure(error, 'writing the log');
@@ -337,8 +370,11 @@ export class Log {
     this.#queue = [];
     this.#state.abandon(lost.flatMap((item) => item.cells));
     this.#sequence = this.#durableSequence;
-    if (failure.code === 'storage-full' && this.#segment === group[0]?.place.segment) this.#mustRoll = true;
-    else {
+    if (failure.code === 'storage-full') {
+      this.#torn = failure;
+      if (this.#segment === group[0]?.place.segment) this.#mustRoll = true;
+      else this.#queueStart(this.#durable);
+    } else {
       this.#failed =
         failure.code === 'storage-failed'
           ? failure

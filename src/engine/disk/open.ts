@@ -7,6 +7,7 @@ import { type Checkpoint, Checkpointer, decodeCheckpoint } from './checkpoint.ts
 import { Compactor } from './compaction.ts';
 import type { Disk, DiskOptions, EngineLog } from './disk.ts';
 import { DiskEngine } from './engine.ts';
+import { storageFailure } from './failures.ts';
 import { FdCache } from './fd-cache.ts';
 import { FileStore } from './file-store.ts';
 import { checkFormat, writeFormat } from './format.ts';
@@ -144,11 +145,13 @@ interface StartLogInput {
 
 /** Every start begins a segment of its own, so that nothing is ever written behind a cut-off tail. */
 async function startLog({ input, fs, segments, state, options, end }: StartLogInput): Promise<Log> {
-  const segment = end.place.segment + 1;
-  await segments.prepare(segment, options.firstSegmentBytes);
+  const next = end.place.segment + 1;
+  const activeBytes = await prepareFirst(segments, next, options.firstSegmentBytes);
+  const segment = activeBytes === undefined ? undefined : next;
+  if (segment === undefined) input.log?.warn('the storage is full; nothing can be written', { directory: input.dir });
   const log = new Log(fs, segments, state, {
     segmentBytes: options.segmentBytes,
-    activeBytes: options.firstSegmentBytes,
+    activeBytes: activeBytes ?? 0,
     segment,
     durable: end.place,
     sequence: end.sequence,
@@ -157,6 +160,23 @@ async function startLog({ input, fs, segments, state, options, end }: StartLogIn
   });
   await log.barrier();
   return log;
+}
+
+/**
+ * Makes the first segment and answers its size; on a full disk a small one, that deletions may use, or none: whoever
+ * needs space has to read and delete first (D-05).
+ */
+async function prepareFirst(segments: SegmentFiles, segment: number, bytes: number): Promise<number | undefined> {
+  for (const size of [bytes, Math.min(bytes, MIB)]) {
+    try {
+      await segments.prepare(segment, size);
+      return size;
+    } catch (error) {
+      const failure = storageFailure(error, 'making the first log segment');
+      if (failure.code !== 'storage-full') throw failure;
+    }
+  }
+  return undefined;
 }
 
 type Parts = Pick<Disk, 'fs' | 'options' | 'index' | 'state' | 'log' | 'segments' | 'files'> & {
