@@ -5,7 +5,10 @@ export interface PooledBuffer<Memory extends ArrayBufferLike> {
 
 export const POOLED_BYTES = 512 * 1024;
 
-/** Reusable blocks for large reads and writes: small enough to stay in a processor's cache from step to step. Blocks above the limit are left to the garbage collector. */
+/**
+ * Reusable blocks for large reads and writes, small enough to stay in a processor's cache from step to step. Blocks above
+ * the limit are left to the garbage collector.
+ */
 export class BufferPool<Memory extends ArrayBufferLike> {
   readonly #free: PooledBuffer<Memory>[] = [];
   readonly #keep: number;
