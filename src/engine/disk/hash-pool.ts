@@ -10,6 +10,8 @@ interface Waiter {
 interface Member {
   readonly worker: Worker;
   readonly waiting: Map<number, Waiter[]>;
+  /** Why the thread is gone. Nothing posted to it would ever be answered. */
+  ended: Failure | undefined;
 }
 
 /** MD5 of one body, computed on another thread. Calls are answered in order. */
@@ -42,6 +44,10 @@ export class HashPool {
     let open = true;
     const ask = (request: HashRequest) =>
       new Promise<HashAnswer>((resolve, reject) => {
+        if (member.ended) {
+          reject(member.ended);
+          return;
+        }
         const waiters = member.waiting.get(job);
         if (waiters) waiters.push({ resolve, reject });
         else member.waiting.set(job, [{ resolve, reject }]);
@@ -73,7 +79,7 @@ export class HashPool {
   #start(at: number): Member {
     const worker = new Worker(new URL('./hash-worker.ts', import.meta.url));
     worker.unref();
-    const member: Member = { worker, waiting: new Map() };
+    const member: Member = { worker, waiting: new Map(), ended: undefined };
     worker.on('message', (answer: HashAnswer) => {
       const waiters = member.waiting.get(answer.job);
       const waiter = waiters?.shift();
@@ -83,6 +89,7 @@ export class HashPool {
     worker.on('error', (cause) => {
       delete this.#members[at];
       const failure = new Failure('internal', 'A hash thread ended unexpectedly. Try again.', { cause });
+      member.ended = failure;
       for (const waiters of member.waiting.values()) for (const waiter of waiters) waiter.reject(failure);
       member.waiting.clear();
     });
