@@ -103,7 +103,7 @@ export class Compactor {
 
   async #moveRecords(segment: number, bytes: Buffer): Promise<void> {
     for (let at = 0; !this.#closed; ) {
-      const head = readHead(bytes, at);
+      const head = readHead(bytes, at, this.#disk.segments.salt);
       if (!head) break;
       if (head.type === RECORD.changes && head.dataBytes > 0) {
         const data = dataOf(bytes, at, head);

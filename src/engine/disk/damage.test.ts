@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { get, listAll, MIB, nameOf, newBucket, put, readRange, refused } from '../conformance/subject.ts';
 import type { BucketRecord, ObjectEngine } from '../engine.ts';
 import { type TestDirectory, testDirectory } from './directory.test-support.ts';
-import { HEADER_BYTES, readHead, recordBytes } from './record.ts';
+import { HEADER_BYTES, RECORD, readHead, recordBytes, sealRecord } from './record.ts';
 
 /** The index stays behind, so that a start has to read the log. */
 const NO_CHECKPOINT = {
@@ -34,13 +34,13 @@ async function writtenLog(context: TestContext, keys: readonly string[]): Promis
   context.after(() => crashed.remove());
   await engine.close();
   const log = join(crashed.path, 'log', '00000001.seg');
-  return { crashed, bucket, log, offsets: recordOffsets(readFileSync(log)) };
+  return { crashed, bucket, log, offsets: recordOffsets(readFileSync(log), saltOf(crashed)) };
 }
 
-function recordOffsets(bytes: Buffer): number[] {
+function recordOffsets(bytes: Buffer, salt: number): number[] {
   const offsets = [0];
   for (let at = 0; ; ) {
-    const head = readHead(bytes, at);
+    const head = readHead(bytes, at, salt);
     if (!head) return offsets;
     at += recordBytes(head.metaBytes, head.dataBytes);
     offsets.push(at);
@@ -71,6 +71,46 @@ test('D-03 a last record torn at any byte is dropped, all before it are there', 
     await again.close();
     torn.remove();
   }
+});
+
+function saltOf(directory: TestDirectory): number {
+  return Number.parseInt(readFileSync(join(directory.path, 'format'), 'utf8').split(' ')[2] ?? '', 16);
+}
+
+test('D-03 bytes of a client that look like records behind a torn one do not stop the start', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  const engine = await directory.open({ options: NO_CHECKPOINT });
+  const bucket = await newBucket({ engine });
+  await put({ engine }, bucket, 'a', 'acknowledged');
+  const forged = Buffer.alloc(HEADER_BYTES);
+  const durable = { segment: 1, offset: 200_000 };
+  // The client does not know the salt.
+  sealRecord(forged, { type: RECORD.changes, sequence: 9, durable, metaBytes: 0, dataBytes: 0, dataCrc: 0 }, 0);
+  // Nine bytes further each time: one of eight lies where a record could begin.
+  const spaced = Buffer.concat([forged, Buffer.alloc(9)]);
+  await put({ engine }, bucket, 'evil', Buffer.concat(Array.from({ length: 16 }, () => spaced)));
+  const crashed = directory.copy();
+  context.after(() => crashed.remove());
+  await engine.close();
+  const log = join(crashed.path, 'log', '00000001.seg');
+  const bytes = readFileSync(log);
+  // The sector with the header did not reach the disk, those with the data did.
+  const start = recordOffsets(bytes, saltOf(crashed)).at(-2)!;
+  bytes.fill(0, start, start + HEADER_BYTES);
+  writeFileSync(log, bytes);
+  const again = await crashed.open();
+  assert.deepEqual((await listAll({ engine: again }, { bucket })).map(nameOf), ['a']);
+  await again.close();
+});
+
+test('D-03 a damaged format file stops the start: with another salt the log would look torn', async (context) => {
+  const { crashed } = await writtenLog(context, ['a']);
+  const path = join(crashed.path, 'format');
+  const text = readFileSync(path, 'utf8');
+  const at = text.indexOf(' ', 'sallyport-disk '.length) + 1;
+  writeFileSync(path, `${text.slice(0, at)}${text[at] === '0' ? '1' : '0'}${text.slice(at + 1)}`);
+  await refused(crashed.open(), 'data-damaged');
 });
 
 test('D-03 damage before acknowledged records stops the start, and nothing is changed', async (context) => {

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../core/index.ts';
+import { crc32c } from '@node-rs/crc32';
+import { type Entropy, Failure } from '../../core/index.ts';
 
 const FORMAT = 'sallyport-disk';
 /** Raised when a directory written by this version could be misread by the version before. */
@@ -27,11 +28,16 @@ export function checkFormat(directory: string): void {
         'Use the version that wrote it.',
     );
   }
+  if (stored.salt === undefined) {
+    throw new Failure('data-damaged', `The file ${join(directory, 'format')} is damaged. Restore it from a copy.`);
+  }
 }
 
 interface StoredFormat {
   readonly format: string;
   readonly version: number;
+  /** Undefined when it does not match its checksum. */
+  readonly salt: number | undefined;
 }
 
 function readFormat(directory: string): StoredFormat | undefined {
@@ -42,17 +48,26 @@ function readFormat(directory: string): StoredFormat | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  const [format = '', version = ''] = text.trim().split(' ');
-  return { format, version: Number(version) };
+  const [format = '', version = '', salt = '', sum = ''] = text.trim().split(' ');
+  const whole = salt.length === 8 && checksum(salt) === sum;
+  return { format, version: Number(version), salt: whole ? Number.parseInt(salt, 16) : undefined };
 }
 
-/** Marks a new directory; does nothing to a marked one. */
-export function writeFormat(directory: string): void {
-  if (readFormat(directory)) return;
+/** A wrong salt would make the whole log look torn. */
+function checksum(salt: string): string {
+  return crc32c(salt).toString(16).padStart(8, '0');
+}
+
+/** Marks a new directory, and answers the salt of its log. */
+export function writeFormat(directory: string, entropy: Entropy): number {
+  const stored = readFormat(directory)?.salt;
+  if (stored !== undefined) return stored;
+  const salt = Buffer.from(entropy.bytes(4)).toString('hex');
   const temporary = join(directory, 'format.new');
-  writeFileSync(temporary, `${FORMAT} ${FORMAT_VERSION}\n`, { mode: 0o600, flush: true });
+  writeFileSync(temporary, `${FORMAT} ${FORMAT_VERSION} ${salt} ${checksum(salt)}\n`, { mode: 0o600, flush: true });
   renameSync(temporary, join(directory, 'format'));
   const fd = openSync(directory, 'r');
   fsyncSync(fd);
   closeSync(fd);
+  return Number.parseInt(salt, 16);
 }

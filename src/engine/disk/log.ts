@@ -335,14 +335,15 @@ export class Log {
     const pieces: Uint8Array[] = [];
     for (const item of group) {
       const dataBytes = item.data?.length ?? 0;
-      sealRecord(item.head, {
+      const head = {
         type: item.type,
         sequence: item.sequence,
         durable: this.#durable,
         metaBytes: item.metaBytes,
         dataBytes,
         dataCrc: item.dataCrc,
-      });
+      };
+      sealRecord(item.head, head, this.#segments.salt);
       pieces.push(item.head);
       if (item.data) pieces.push(item.data);
       const padding = item.size - item.head.length - dataBytes;

@@ -56,9 +56,9 @@ export async function openDiskEngine(input: OpenDiskEngineInput): Promise<Object
   const unlock = lockDirectory(input.dir);
   let index: IndexStore | undefined;
   try {
-    writeFormat(input.dir);
+    const salt = writeFormat(input.dir, input.entropy);
     index = IndexStore.open(join(input.dir, 'index'));
-    return await openLocked(input, index, unlock);
+    return await openLocked(input, index, salt, unlock);
   } catch (error) {
     await index?.close();
     unlock();
@@ -66,13 +66,18 @@ export async function openDiskEngine(input: OpenDiskEngineInput): Promise<Object
   }
 }
 
-async function openLocked(input: OpenDiskEngineInput, index: IndexStore, unlock: () => void): Promise<ObjectEngine> {
+async function openLocked(
+  input: OpenDiskEngineInput,
+  index: IndexStore,
+  salt: number,
+  unlock: () => void,
+): Promise<ObjectEngine> {
   const fs = input.fs ?? nodeFs;
   const options = { ...DEFAULT_OPTIONS, ...input.options };
   makeDirectories(fs, input.dir);
   const state = new State(index);
   const fds = new FdCache(fs, options.openFilesMax);
-  const segments = new SegmentFiles(fs, fds, join(input.dir, 'log'));
+  const segments = new SegmentFiles(fs, fds, join(input.dir, 'log'), salt);
   const stored = index.get(META_KEY);
   const checkpoint = stored && decodeCheckpoint(stored);
   const files = new FileStore(fs, fds, join(input.dir, 'objects'), checkpoint?.nextFile ?? 1);

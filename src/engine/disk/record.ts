@@ -1,5 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
 import { ByteReader } from './bytes.ts';
+import { crc32cOf } from './crc32c.ts';
 
 /**
  * A record of the log: fixed header, then `meta` (row changes), then `data` (bytes of one small object or part), padded
@@ -9,6 +10,7 @@ export const HEADER_BYTES = 40;
 export const RECORD_ALIGN = 8;
 export const RECORD_MAGIC = 0x53504c31; // "SPL1"
 const RECORD_VERSION = 1;
+const TAG_AT = 22;
 
 /** Numbers are on disk. 16 and up are free for record types to come. */
 export const RECORD = { changes: 1, segmentStart: 2 } as const;
@@ -73,8 +75,12 @@ export function readChanges(meta: Buffer): LoggedChange[] {
   return changes;
 }
 
-/** Fills in the header; the checksum covers header and meta, and through `dataCrc` the data. */
-export function sealRecord(bytes: Buffer, head: RecordHead): void {
+/**
+ * Fills in the header; the checksum covers header and meta, and through `dataCrc` the data. The sums start from `salt`,
+ * a secret of the directory: clients choose data, and data must never look like a record to a start that searches a
+ * torn tail.
+ */
+export function sealRecord(bytes: Buffer, head: RecordHead, salt: number): void {
   bytes.writeUInt32BE(RECORD_MAGIC, 0);
   bytes[4] = RECORD_VERSION;
   bytes[5] = head.type;
@@ -82,20 +88,29 @@ export function sealRecord(bytes: Buffer, head: RecordHead): void {
   bytes.writeUInt32BE(head.metaBytes, 8);
   bytes.writeUInt32BE(head.dataBytes, 12);
   bytes.writeUIntBE(head.sequence, 16, 6);
-  bytes.writeUInt16BE(0, 22);
+  bytes.writeUInt16BE(headTag(bytes, salt), TAG_AT);
   bytes.writeUInt32BE(head.durable.segment, 24);
   bytes.writeUInt32BE(head.durable.offset, 28);
   bytes.writeUInt32BE(head.dataCrc, 32);
-  bytes.writeUInt32BE(headCrc(bytes, head.metaBytes), 36);
+  bytes.writeUInt32BE(headCrc(bytes, head.metaBytes, salt), 36);
 }
 
-function headCrc(bytes: Buffer, metaBytes: number): number {
-  return crc32c(bytes.subarray(HEADER_BYTES, HEADER_BYTES + metaBytes), crc32c(bytes.subarray(0, 36)));
+function headCrc(bytes: Buffer, metaBytes: number, salt: number): number {
+  return crc32c(bytes.subarray(HEADER_BYTES, HEADER_BYTES + metaBytes), crc32cOf(bytes, 0, 36, salt));
+}
+
+/** Checked before the length of the meta is believed: searching a tail must not sum megabytes for each false header. */
+function headTag(bytes: Buffer, salt: number): number {
+  return crc32cOf(bytes, 0, TAG_AT, salt) & 0xffff;
 }
 
 /** Bytes that a header claims for header and meta, and for the whole record; undefined when it is none. */
-export function recordSizes(bytes: Buffer): { readonly head: number; readonly record: number } | undefined {
+export function recordSizes(
+  bytes: Buffer,
+  salt: number,
+): { readonly head: number; readonly record: number } | undefined {
   if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(0) !== RECORD_MAGIC) return undefined;
+  if (bytes.readUInt16BE(TAG_AT) !== headTag(bytes, salt)) return undefined;
   const metaBytes = bytes.readUInt32BE(8);
   return { head: HEADER_BYTES + metaBytes, record: recordBytes(metaBytes, bytes.readUInt32BE(12)) };
 }
@@ -104,13 +119,13 @@ export function recordSizes(bytes: Buffer): { readonly head: number; readonly re
  * The header at `at`, when header and meta are whole; the data is not looked at. `room` is how long the record may be;
  * `bytes` may end after the meta.
  */
-export function readHead(bytes: Buffer, at: number, room = bytes.length - at): RecordHead | undefined {
+export function readHead(bytes: Buffer, at: number, salt: number, room = bytes.length - at): RecordHead | undefined {
   const record = bytes.subarray(at);
-  const sizes = recordSizes(record);
+  const sizes = recordSizes(record, salt);
   if (!sizes || sizes.record > room || sizes.head > record.length) return undefined;
   const metaBytes = record.readUInt32BE(8);
   const dataBytes = record.readUInt32BE(12);
-  if (record[4] !== RECORD_VERSION || record.readUInt32BE(36) !== headCrc(record, metaBytes)) return undefined;
+  if (record[4] !== RECORD_VERSION || record.readUInt32BE(36) !== headCrc(record, metaBytes, salt)) return undefined;
   return {
     type: record[5]!,
     sequence: record.readUIntBE(16, 6),

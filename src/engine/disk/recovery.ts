@@ -87,7 +87,7 @@ class LogReader {
     for (const segment of this.#numbers) {
       if (segment <= this.#segment) continue;
       const bytes = this.#firstBytes(segment, recordBytes(START_META_BYTES, 0));
-      const head = readHead(bytes, 0);
+      const head = readHead(bytes, 0, this.#input.segments.salt);
       if (head?.type !== RECORD.segmentStart) continue;
       const meta = metaOf(bytes, 0, head);
       if (meta.readUInt32BE(0) === this.#segment) next = { segment, previousEnd: meta.readUInt32BE(4) };
@@ -136,7 +136,8 @@ class LogReader {
   }
 
   #reading<Result>(segment: number, use: (window: SegmentWindow) => Result): Result {
-    const window = new SegmentWindow(this.#input.fs, this.#input.segments.path(segment));
+    const { fs, segments } = this.#input;
+    const window = new SegmentWindow(fs, segments.path(segment), segments.salt);
     try {
       return use(window);
     } finally {

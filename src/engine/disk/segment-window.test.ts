@@ -10,13 +10,14 @@ import { HEADER_BYTES, RECORD, recordBytes, sealRecord } from './record.ts';
 import { SegmentWindow } from './segment-window.ts';
 
 const MIB = 1024 * 1024;
+const SALT = 0x12345678;
 
 function record(sequence: number, dataBytes: number): Buffer {
   const bytes = Buffer.alloc(recordBytes(8, dataBytes));
   const data = randomBytes(dataBytes);
   data.copy(bytes, HEADER_BYTES + 8);
   const durable = { segment: 1, offset: 0 };
-  sealRecord(bytes, { type: RECORD.changes, sequence, durable, metaBytes: 8, dataBytes, dataCrc: crc32c(data) });
+  sealRecord(bytes, { type: RECORD.changes, sequence, durable, metaBytes: 8, dataBytes, dataCrc: crc32c(data) }, SALT);
   return bytes;
 }
 
@@ -29,7 +30,7 @@ test('a segment is read the same through a small window as whole', (context) => 
   const bytes = Buffer.concat([...records, Buffer.alloc(3 * MIB)]);
   const path = join(directory.path, 'segment');
   writeFileSync(path, bytes);
-  const window = new SegmentWindow(nodeFs, path);
+  const window = new SegmentWindow(nodeFs, path, SALT);
   assert.deepEqual(
     [...window.heads(0)].map((head) => [head.sequence, head.dataBytes]),
     sizes.map((size, index) => [index + 1, size]),

@@ -12,13 +12,15 @@ export class SegmentWindow {
   readonly size: number;
   readonly #fs: DiskFs;
   readonly #fd: number;
+  readonly #salt: number;
   #memory: Buffer<ArrayBuffer> | undefined;
   /** What of the segment is in the memory. */
   #start = 0;
   #end = 0;
 
-  constructor(fs: DiskFs, path: string) {
+  constructor(fs: DiskFs, path: string, salt: number) {
     this.#fs = fs;
+    this.#salt = salt;
     this.#fd = fs.openSync(path, READ_ONLY);
     this.size = fs.sizeSync(this.#fd);
   }
@@ -49,9 +51,9 @@ export class SegmentWindow {
 
   /** The header of a record at `at` that ends at `end` or before; undefined when header or meta are not whole. */
   head(at: number, end: number): RecordHead | undefined {
-    const sizes = recordSizes(this.view(at, HEADER_BYTES));
+    const sizes = recordSizes(this.view(at, HEADER_BYTES), this.#salt);
     if (!sizes || at + sizes.record > end) return undefined;
-    return readHead(this.view(at, sizes.head), 0, sizes.record);
+    return readHead(this.view(at, sizes.head), 0, this.#salt, sizes.record);
   }
 
   /** Every header that is whole from `from` on, wherever it starts. */

@@ -15,16 +15,19 @@ const SUFFIX = '.seg';
  */
 export class SegmentFiles {
   readonly directory: string;
+  /** Where the sums of record headers start from. */
+  readonly salt: number;
   readonly hot = new HotBytes();
   readonly #fs: DiskFs;
   readonly #fds: FdCache;
   readonly #pins = new Map<number, number>();
   readonly #unwanted = new Set<number>();
 
-  constructor(fs: DiskFs, fds: FdCache, directory: string) {
+  constructor(fs: DiskFs, fds: FdCache, directory: string, salt: number) {
     this.#fs = fs;
     this.#fds = fds;
     this.directory = directory;
+    this.salt = salt;
   }
 
   path(segment: number): string {
