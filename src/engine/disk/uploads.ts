@@ -288,11 +288,13 @@ function sameParts(chosen: readonly NumberedPart[], current: readonly NumberedPa
 
 /** Bytes of the part that lies in the log; they move into the completion's record, which then owns them. */
 async function smallData(disk: Disk, chosen: readonly NumberedPart[]): Promise<Uint8Array | undefined> {
-  for (const { row } of chosen) {
+  for (const { key, row } of chosen) {
     const extent = inlineExtent(row);
     if (!extent) continue;
     disk.segments.pin(extent.segment);
     try {
+      // The part may have its place in the log and not yet its bytes.
+      if (disk.state.isPending(key)) await disk.log.barrier();
       return await readInline({ ...disk, pool: disk.readBuffers }, extent);
     } finally {
       disk.segments.unpin(extent.segment);
