@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -62,9 +61,9 @@ async function bringUp(
   collectDefaultMetrics({ register: registry });
   const events = createEvents(log, registry);
   const dataDir = resolve(config.DATA_DIR);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
 
-  // The engine's lock comes first: a second process on the same directory must not touch anything (threat D-15).
+  // The engine's lock comes first: a second process on the same directory must not touch anything (threat D-15). It
+  // makes the data directory as well, and flushes what is above it.
   const engine = await openDiskEngine({
     dir: join(dataDir, 'objects'),
     clock,

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Clock, Entropy } from '../../core/index.ts';
 import type { ObjectEngine } from '../engine.ts';
 import { BufferPool } from './buffer-pool.ts';
@@ -51,7 +51,7 @@ export interface OpenDiskEngineInput {
  * was acknowledged; nothing is changed), `storage-failed`.
  */
 export async function openDiskEngine(input: OpenDiskEngineInput): Promise<ObjectEngine> {
-  mkdirSync(input.dir, { recursive: true, mode: 0o700 });
+  makeDirectory(input.fs ?? nodeFs, resolve(input.dir));
   checkFormat(input.dir);
   const unlock = lockDirectory(input.dir);
   let index: IndexStore | undefined;
@@ -105,6 +105,13 @@ async function openLocked(
 
 function logEnd(checkpoint: Checkpoint): LogEnd {
   return { place: checkpoint.place, sequence: checkpoint.sequence };
+}
+
+/** New directories above are flushed as well: a power cut must not take the way to the data. */
+function makeDirectory(fs: DiskFs, dir: string): void {
+  const first = mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = dir; made.length >= first.length; made = dirname(made)) syncDirectorySync(fs, dirname(made));
 }
 
 function makeDirectories(fs: DiskFs, dir: string): void {

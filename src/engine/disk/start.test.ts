@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { get, MIB, newBucket, put } from '../conformance/subject.ts';
 import { testDirectory } from './directory.test-support.ts';
 import { faultFs, systemError } from './fault-fs.test-support.ts';
+import { type DiskFs, nodeFs } from './fs.ts';
 
 /** The index stays behind, so that a start has to read the log. */
 const NO_CHECKPOINT = {
@@ -58,6 +59,28 @@ test('D-02 the number of a large file that the log knows is never given out agai
   assert.ok(filesIn(crashed.path).every((name) => name > String(before)));
   assert.deepEqual(await get({ engine: again }, bucket, 'k2'), bytes);
   await again.close();
+});
+
+test('D-02 the directories above a new data directory are flushed too', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  const flushed = new Set<string>();
+  const opened = new Map<unknown, string>();
+  const fs: DiskFs = {
+    ...nodeFs,
+    openSync: (path, flags) => {
+      const fd = nodeFs.openSync(path, flags);
+      opened.set(fd, path);
+      return fd;
+    },
+    fsyncSync: (fd) => {
+      flushed.add(opened.get(fd) ?? '');
+      nodeFs.fsyncSync(fd);
+    },
+  };
+  const dir = join(directory.path, 'new', 'data');
+  await (await directory.open({ fs, dir })).close();
+  for (const path of [directory.path, join(directory.path, 'new'), dir]) assert.ok(flushed.has(path), path);
 });
 
 function filesIn(path: string): string[] {
