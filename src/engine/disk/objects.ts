@@ -60,7 +60,7 @@ function commitObject(
   const bytes = rowBytesBound(key.length + attributesBytes(row), data?.length ?? 0);
   return commit(disk, { bytes, deletion: false }, () => {
     disk.state.requireBucket(target.bucket);
-    checkCondition(disk.state.projected(key) as ObjectRow | null, target.condition);
+    if (target.condition) checkCondition(disk.state.projected(key) as ObjectRow | null, target.condition);
     const placed = { ...row, lastModified: disk.clock.now() };
     return { drafts: [{ key, row: placed }], ...(data && { data }), result: putResult(placed) };
   });
