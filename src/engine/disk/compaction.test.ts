@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { get, md5, newBucket, put, readRange } from '../conformance/subject.ts';
 import { type TestDirectory, testDirectory } from './directory.test-support.ts';
+import { faultFs } from './fault-fs.test-support.ts';
 
 const OPTIONS = { segmentBytes: 512 * 1024, firstSegmentBytes: 256 * 1024, inlineBytesMax: 32 * 1024, checkpointMs: 2 };
 
@@ -23,6 +24,26 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
   }
   assert.fail(`waited in vain until ${what}`);
 }
+
+test('looking after space does not open every segment again each time', async (context) => {
+  const directory = testDirectory();
+  context.after(() => directory.remove());
+  let sizes = 0;
+  const fs = faultFs((call) => {
+    if (call === 'sizeSync') sizes += 1;
+  });
+  const engine = await directory.open({ fs, options: OPTIONS });
+  const bucket = await newBucket({ engine });
+  for (let index = 0; index < 200; index++) await put({ engine }, bucket, `k${index}`, randomBytes(30_000));
+  const segments = readdirSync(join(directory.path, 'log')).length;
+  assert.ok(segments > 8);
+  for (let index = 0; index < 40; index++) {
+    await put({ engine }, bucket, 'tick', String(index));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.ok(sizes < segments * 4, `${sizes} times for ${segments} segments`);
+  await engine.close();
+});
 
 test('overwritten and deleted small objects give their space back, the rest is unharmed', async (context) => {
   const directory = testDirectory();

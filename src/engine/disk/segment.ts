@@ -22,6 +22,8 @@ export class SegmentFiles {
   readonly #fds: FdCache;
   readonly #pins = new Map<number, number>();
   readonly #unwanted = new Set<number>();
+  /** Asked for after every index transaction; only a start changes the size of a segment. */
+  readonly #sizes = new Map<number, number>();
 
   constructor(fs: DiskFs, fds: FdCache, directory: string, salt: number) {
     this.#fs = fs;
@@ -85,9 +87,13 @@ export class SegmentFiles {
 
   /** Bytes of the file. */
   size(segment: number): number {
+    const known = this.#sizes.get(segment);
+    if (known !== undefined) return known;
     const handle = this.acquire(segment);
     try {
-      return this.#fs.sizeSync(handle.fd);
+      const size = this.#fs.sizeSync(handle.fd);
+      this.#sizes.set(segment, size);
+      return size;
     } finally {
       this.release(handle);
     }
@@ -115,6 +121,7 @@ export class SegmentFiles {
 
   #unlink(segment: number): void {
     this.#fds.drop(this.path(segment));
+    this.#sizes.delete(segment);
     try {
       this.#fs.unlinkSync(this.path(segment));
     } catch (error) {
