@@ -1,4 +1,5 @@
 import { Failure } from '../../core/index.ts';
+import { storageFailure } from './failures.ts';
 import type { FileStore } from './file-store.ts';
 import type { IndexStore, IndexWrite } from './index-store.ts';
 import { fileKey, META_KEY, TABLE } from './keys.ts';
@@ -9,6 +10,8 @@ import type { State } from './state.ts';
 /** Rows waiting for the index at which it is written at once, and at which writers wait for it. */
 const HURRY_ROWS = 4096;
 const BEHIND_ROWS = 65_536;
+/** Rows kept in memory while the index cannot be written, above which writes are refused. */
+const KEPT_ROWS_MAX = 262_144;
 /** After a failure, e.g. of a full disk. The log keeps everything meanwhile. */
 const RETRY_MS = 3000;
 const META_BYTES = 26;
@@ -63,7 +66,7 @@ export class Checkpointer {
   #knownTrash: ReadonlySet<number>;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  #failed = false;
+  #failure: Failure | undefined;
   #closed = false;
 
   constructor(parts: CheckpointParts, knownTrash: ReadonlySet<number>) {
@@ -73,7 +76,12 @@ export class Checkpointer {
 
   /** Whether writers should wait for the index. */
   get isBehind(): boolean {
-    return !this.#failed && this.#parts.state.dirtyCount >= BEHIND_ROWS;
+    return !this.#failure && this.#parts.state.dirtyCount >= BEHIND_ROWS;
+  }
+
+  /** Fails `storage-full`, `storage-failed`: the index cannot be written, and memory for what it lacks has an end. */
+  requireMemory(): void {
+    if (this.#failure && this.#parts.state.dirtyCount >= KEPT_ROWS_MAX) throw this.#failure;
   }
 
   async catchUp(): Promise<void> {
@@ -83,8 +91,8 @@ export class Checkpointer {
   /** To be called when rows have become newer than the index. */
   touch(): void {
     if (this.#closed || this.#running) return;
-    if (this.#parts.state.dirtyCount >= HURRY_ROWS && !this.#failed) void this.write();
-    else this.#timer ??= setTimeout(() => void this.write(), this.#failed ? RETRY_MS : this.#parts.intervalMs).unref();
+    if (this.#parts.state.dirtyCount >= HURRY_ROWS && !this.#failure) void this.write();
+    else this.#timer ??= setTimeout(() => void this.write(), this.#failure ? RETRY_MS : this.#parts.intervalMs).unref();
   }
 
   /** One index transaction, after the one that may be running. Does not throw: a failure is tried again later. */
@@ -111,11 +119,11 @@ export class Checkpointer {
       await index.write([...writes, ...this.#trashWrites(trash), { key: META_KEY, value: meta }]);
     } catch (error) {
       settle(false);
-      this.#failed = true;
+      this.#failure = storageFailure(error, 'writing the index');
       this.#parts.onFailed(error);
       return;
     }
-    this.#failed = false;
+    this.#failure = undefined;
     this.#knownTrash = trash;
     settle(true);
     this.#parts.onWritten(place);
@@ -134,6 +142,7 @@ export class Checkpointer {
     this.#closed = true;
     await this.#running;
     await this.write();
-    if (this.#failed) throw new Failure('storage-failed', 'The index could not be written; the log keeps the changes.');
+    if (this.#failure)
+      throw new Failure('storage-failed', 'The index could not be written; the log keeps the changes.');
   }
 }

@@ -66,6 +66,7 @@ export interface CommitSize {
  * sees of the projected state is final, so exactly one of several conditional writers wins. It may throw a refusal.
  */
 export async function commit<Result>(disk: Disk, size: CommitSize, decide: () => Plan<Result>): Promise<Result> {
+  disk.checkpointer.requireMemory();
   while (!disk.log.hasRoom(size.bytes, size.deletion) || disk.checkpointer.isBehind) {
     await disk.checkpointer.catchUp();
     await disk.log.waitForRoom(size.bytes, size.deletion);
