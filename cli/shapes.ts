@@ -15,7 +15,7 @@ import type {
  * the shape of every command.
  */
 
-export function timeShape(time: Timestamp | undefined): string | null {
+function timeShape(time: Timestamp | undefined): string | null {
   return time === undefined ? null : dateShape(timestampDate(time));
 }
 

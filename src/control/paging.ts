@@ -1,7 +1,7 @@
 import { invalidField } from '../core/index.ts';
 
 /** Contract control-plane section 11. */
-export const LIST_LIMIT_MAX = 1000;
+const LIST_LIMIT_MAX = 1000;
 
 /**
  * `limit` 1–1000. Absent means 1000, so that a caller who does not page sees as much as one answer may hold. Fails

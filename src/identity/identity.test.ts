@@ -7,7 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { createSealer } from '../core/index.ts';
 import { createKeys } from '../keys/index.ts';
 import { openSqliteStore } from '../store/sqlite/index.ts';
-import { bootstrap, createIdentity, isApiToken } from './index.ts';
+import { isApiToken } from './api-token/token.ts';
+import { bootstrap, createIdentity } from './index.ts';
 
 type Recorded = readonly [string, Readonly<Record<string, unknown>>];
 

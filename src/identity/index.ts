@@ -3,7 +3,6 @@
  * form of tokens, the cache in front of them, and the first run's organization. Does not judge what a proved caller may
  * do, and knows no access keys beyond revoking those of a user who is gone.
  */
-export { isApiToken } from './api-token/token.ts';
 export { type BootstrapOptions, type Bootstrapped, bootstrap } from './bootstrap.ts';
 export { createIdentity, type IdentityDependencies } from './identity.ts';
 export * from './types.ts';

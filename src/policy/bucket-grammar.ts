@@ -8,7 +8,7 @@ import { asObject, ownMember, Problems, quoteMember, refuseUnknownMembers } from
 import type { BucketCondition, BucketPolicy, BucketStatement, Effect } from './types.ts';
 
 /** AWS: bucket policies are limited to 20 KB of text. */
-export const BUCKET_POLICY_BYTES_MAX = 20 * 1024;
+const BUCKET_POLICY_BYTES_MAX = 20 * 1024;
 const SID_MAX = 256;
 
 interface Reading {

@@ -2,7 +2,7 @@
  * The rules of access: reading policies, compiling them, deciding. Pure functions over plain data. Does not know where
  * policies are stored, how a caller proved who they are, or what a refusal looks like on the wire.
  */
-export { BUCKET_POLICY_BYTES_MAX, parseBucketPolicy } from './bucket-grammar.ts';
+export { parseBucketPolicy } from './bucket-grammar.ts';
 export { type CanIQuestion, decideCanI } from './can-i.ts';
 export {
   type CompiledBucketPolicy,
@@ -13,6 +13,5 @@ export {
   unreadableOrganizationPolicy,
 } from './compile.ts';
 export { decide, type PolicySet } from './decide.ts';
-export { compileGlob, type Glob } from './glob.ts';
-export { ORGANIZATION_POLICY_BYTES_MAX, parseOrganizationPolicy } from './organization-grammar.ts';
+export { parseOrganizationPolicy } from './organization-grammar.ts';
 export * from './types.ts';

@@ -3,7 +3,7 @@ import { asObject, ownMember, Problems, refuseUnknownMembers } from './problems.
 import type { Effect, OrganizationPolicy, OrganizationStatement } from './types.ts';
 
 /** Bounds of one policy; the hosted service publishes none, these keep one policy's cost small. */
-export const ORGANIZATION_POLICY_BYTES_MAX = 64 * 1024;
+const ORGANIZATION_POLICY_BYTES_MAX = 64 * 1024;
 const STATEMENTS_MAX = 1000;
 const ENTRIES_MAX = 1000;
 const NAME_MAX = 128;

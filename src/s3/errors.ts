@@ -1,7 +1,7 @@
 import type { FailureCode } from '../core/index.ts';
 
 /** S3 error codes we answer with, and their HTTP status (AWS "List of error codes", contract S3 section 14). */
-export const S3_ERRORS = {
+const S3_ERRORS = {
   AccessDenied: 403,
   AuthorizationHeaderMalformed: 400,
   AuthorizationQueryParametersError: 400,

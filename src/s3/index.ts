@@ -3,7 +3,6 @@
  * forms, XML, errors and the order of checks. It knows nothing of keys, policies or databases: whose key it is and what
  * it may do are asked through `S3Ports`.
  */
-export { S3_ERRORS, S3Error, type S3ErrorCode } from './errors.ts';
 export { createS3Handler, type S3Handler } from './handler.ts';
 export { OPERATIONS, type S3Operation } from './operations.ts';
 export * from './ports.ts';

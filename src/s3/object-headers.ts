@@ -63,7 +63,7 @@ function readStorageClass(call: S3Call): string {
 }
 
 /** Text that can stand in a header; CR, LF, controls and anything beyond Latin-1 cannot (threat S-10). */
-export function insistHeaderValue(name: string, value: string): void {
+function insistHeaderValue(name: string, value: string): void {
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return;
   throw new S3Error('InvalidArgument', `The value of ${name} cannot stand in a header.`, { ArgumentName: name });
 }

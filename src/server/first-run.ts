@@ -21,7 +21,7 @@ export interface BootstrapFile {
  * written under a pending name before the database commits, and gets its real name afterwards. At a later start a
  * pending file whose token works is completed, any other is dropped.
  */
-export class BootstrapFiles {
+class BootstrapFiles {
   readonly #path: string;
   readonly #pending: string;
   readonly #dir: string;
@@ -70,7 +70,7 @@ export class BootstrapFiles {
  * The block that the first start prints: paste it into a shell and the AWS CLI works. The region has two names because
  * botocore and AWS CLI 1 read the second one only; without a region they presign with SigV2.
  */
-export function welcome(file: BootstrapFile, path: string, zone: string): string {
+function welcome(file: BootstrapFile, path: string, zone: string): string {
   return `
 Sallyport is ready for its first user.
 

@@ -7,7 +7,7 @@ export async function main(argv: readonly string[], env: Readonly<Record<string,
   process.umask(0o077);
   let serving: Awaited<ReturnType<typeof serve>>;
   try {
-    serving = await serve({ config: readConfig(argv, env), print: (text) => process.stdout.write(text) });
+    serving = await serve({ config: readConfig(argv, env) });
   } catch (error) {
     // Expected reasons not to start are told in a sentence; anything else deserves its stack.
     const expected = error instanceof ConfigError || (error instanceof Error && !(error instanceof TypeError));
@@ -17,6 +17,9 @@ export async function main(argv: readonly string[], env: Readonly<Record<string,
     process.exitCode = 1;
     return;
   }
+  const { greeting } = serving;
+  // The logger writes what it still holds at the end of this turn; the greeting belongs below it.
+  if (greeting !== undefined) setImmediate(() => process.stdout.write(greeting));
   process.on('unhandledRejection', (error) => serving.events.unexpected({ where: 'unhandled rejection', error }));
   // One bad request must not end the process (threat D-19); what it held is lost, what was acknowledged is on disk.
   process.on('uncaughtException', (error) => serving.events.unexpected({ where: 'uncaught exception', error }));

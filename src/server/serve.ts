@@ -15,14 +15,14 @@ import { loadMasterKey } from './master-key.ts';
 
 export interface ServeOptions {
   readonly config: Config;
-  /** Where the first start shows its token. Never a log. */
-  print(text: string): void;
 }
 
 export interface Serving {
   readonly events: Events;
   readonly apiUrl: string;
   readonly s3Url: string;
+  /** What the first start shows, once; it holds the token, so it never goes to a log. */
+  readonly greeting: string | undefined;
   /** Takes no new work, lets running requests finish, flushes, closes. */
   stop(): Promise<void>;
 }
@@ -48,7 +48,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 }
 
 async function bringUp(
-  { config, print }: ServeOptions,
+  { config }: ServeOptions,
   closers: (() => Promise<void> | void)[],
 ): Promise<Omit<Serving, 'stop'>> {
   const log = pino({
@@ -84,8 +84,7 @@ async function bringUp(
   const greeting = await firstRun({ config, dataDir, store, sealer, identity, clock, entropy, events, urls: doors });
   doors.open();
   events.lifecycle('serving', { api: doors.apiUrl, s3: doors.s3Url });
-  if (greeting !== undefined) print(greeting);
-  return { events, apiUrl: doors.apiUrl, s3Url: doors.s3Url };
+  return { events, apiUrl: doors.apiUrl, s3Url: doors.s3Url, greeting };
 }
 
 async function openStore(config: Config, dataDir: string): Promise<ControlStore> {

@@ -20,7 +20,7 @@ export interface StoredBody {
 }
 
 /** Small bytes as an extent whose place the log fills in. */
-export function inlineBody(data: Uint8Array, checksum: StoredChecksum | undefined): StoredBody {
+function inlineBody(data: Uint8Array, checksum: StoredChecksum | undefined): StoredBody {
   const md5 = hash('md5', data, 'hex');
   if (data.length === 0) return { size: 0, md5, extents: [], data: undefined, checksum, files: [] };
   const extents: Extent[] = [{ kind: 'inline', segment: 0, offset: 0, size: data.length, crc: crc32c(data) }];

@@ -26,7 +26,7 @@ export interface Checkpoint {
   readonly nextFile: number;
 }
 
-export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
+function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
   const value = Buffer.allocUnsafe(META_BYTES);
   value.writeUInt32BE(checkpoint.place.segment, 0);
   value.writeUInt32BE(checkpoint.place.offset, 4);

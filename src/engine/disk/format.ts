@@ -5,7 +5,7 @@ import { type Entropy, Failure } from '../../core/index.ts';
 
 const FORMAT = 'sallyport-disk';
 /** Raised when a directory written by this version could be misread by the version before. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 /**
  * Refuses a directory of a newer version, or one that holds something else, before anything in it is touched (D-20).

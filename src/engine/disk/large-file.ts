@@ -15,7 +15,7 @@ const FOOTER_MAGIC = 0x53504632; // "SPF2"
 const WRITES_IN_FLIGHT = 3;
 
 /** Size on disk: the bytes, one sum per block, then the footer. */
-export function fileBytes(size: number): number {
+function fileBytes(size: number): number {
   return size + Math.ceil(size / BLOCK_BYTES) * SUM_BYTES + FOOTER_BYTES;
 }
 

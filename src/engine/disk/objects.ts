@@ -96,7 +96,7 @@ function checkMatch(current: ObjectRow | null, ifMatch: string | undefined): voi
   }
 }
 
-export function objectRecord(key: string, row: ObjectRow): ObjectRecord {
+function objectRecord(key: string, row: ObjectRow): ObjectRecord {
   const { size, etag, lastModified, attributes, checksum, parts } = row;
   return { key, size, etag, lastModified, attributes, ...(checksum && { checksum }), ...(parts && { parts }) };
 }
@@ -150,7 +150,7 @@ export interface Duplicate {
 }
 
 /** Holds the source while its bytes are given to a copy. */
-export async function duplicate(disk: Disk, row: Pick<ObjectRow, 'extents'>): Promise<Duplicate> {
+async function duplicate(disk: Disk, row: Pick<ObjectRow, 'extents'>): Promise<Duplicate> {
   for (const extent of row.extents) pin(disk, extent);
   const files: number[] = [];
   try {

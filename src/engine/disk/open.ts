@@ -24,7 +24,7 @@ import { State } from './state.ts';
 
 const MIB = 1024 * 1024;
 
-export const DEFAULT_OPTIONS: DiskOptions = {
+const DEFAULT_OPTIONS: DiskOptions = {
   inlineBytesMax: MIB,
   segmentBytes: 64 * MIB,
   firstSegmentBytes: 16 * MIB,

@@ -69,7 +69,7 @@ function leaf(element: string, escaped: string): string {
   return `<${element}>${escaped}</${element}>`;
 }
 
-export function ownerElement(id: string): string {
+function ownerElement(id: string): string {
   const text = escapeText(id);
   return `<Owner><ID>${text}</ID><DisplayName>${text}</DisplayName></Owner>`;
 }

@@ -6,7 +6,7 @@ import { incompleteBody } from './refusals.ts';
 import { TrailerReader } from './trailers.ts';
 
 /** A signed chunk has to be held back until its signature was checked, so its size bounds our memory. */
-export const SIGNED_CHUNK_BYTES_MAX = 16 * 1024 ** 2;
+const SIGNED_CHUNK_BYTES_MAX = 16 * 1024 ** 2;
 /** A chunk header is at most 16 digits and a signature; a trailer line a name and a base64 value. */
 const LINE_BYTES_MAX = 256;
 const LF = 0x0a;

@@ -5,7 +5,7 @@
  */
 export { ChunkChain } from './chunk-chain.ts';
 export * from './claim.ts';
-export { type Dialect, S3_DIALECT } from './dialect.ts';
+export type { Dialect } from './dialect.ts';
 export { parseClaim } from './parse.ts';
 export { checkPayloadHash } from './payload-hash.ts';
 export { verifyClaim } from './verify.ts';

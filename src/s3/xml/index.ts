@@ -3,5 +3,5 @@
  * operation allows, and a fast writer. It knows no operation and no schema of one.
  */
 export * from './elements.ts';
-export { malformedXml, readXml, S3_NAMESPACE, type XmlElement, type XmlLimits } from './read.ts';
+export { malformedXml, readXml, type XmlElement, type XmlLimits } from './read.ts';
 export { escapeText, urlEncodeKey, XmlWriter } from './write.ts';

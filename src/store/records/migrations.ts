@@ -17,7 +17,7 @@ export interface ColumnTypes {
 /** Numbered from 1; never edited once released, only appended to. */
 const MIGRATIONS: readonly ((types: ColumnTypes) => readonly string[])[] = [firstTables, tokenOfKeys];
 
-export const SCHEMA_VERSION = MIGRATIONS.length;
+const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** What a database needs of itself to be migrated; all of it inside one transaction that the caller holds. */
 export interface Migratable {
